@@ -1,0 +1,138 @@
+//! Broadcast: the leader numbers transactions and learns which of them a quorum has stored.
+//!
+//! The caller never decides what is committed. It reports what is durable, its own log included,
+//! as acknowledgements, and takes the commit point from here, so there is no rule about disks for
+//! a driver to forget.
+//!
+//! //= zab: broadcast, leader steps 1 to 3
+
+use crate::quorum::{Majority, ServerId};
+use proto::Zxid;
+use std::collections::BTreeMap;
+use std::fmt;
+
+/// The zxids of this epoch are used up; a new epoch must begin before anything can be proposed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Exhausted {
+    /// The last zxid given out.
+    pub last: Zxid,
+}
+
+impl fmt::Display for Exhausted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "the zxids of epoch {} are used up (last {})", self.last.epoch(), self.last)
+    }
+}
+
+impl std::error::Error for Exhausted {}
+
+/// A leader's view of the transactions it has proposed.
+#[derive(Debug)]
+pub struct Broadcast {
+    quorum: Majority,
+    last_proposed: Zxid,
+    committed: Zxid,
+    acked: BTreeMap<ServerId, Zxid>,
+}
+
+impl Broadcast {
+    /// Leads on from `last`, the newest transaction in the leader's log, all of which a quorum has.
+    pub fn new(quorum: Majority, last: Zxid) -> Self {
+        Self { quorum, last_proposed: last, committed: last, acked: BTreeMap::new() }
+    }
+
+    /// The zxid given out last.
+    pub fn last_proposed(&self) -> Zxid {
+        self.last_proposed
+    }
+
+    /// Everything up to here may be applied, everywhere.
+    pub fn committed(&self) -> Zxid {
+        self.committed
+    }
+
+    /// Gives out the next zxid.
+    ///
+    /// # Errors
+    /// [`Exhausted`] when the counter would wrap (HC-58): go to [`Broadcast::next_epoch`].
+    pub fn propose(&mut self) -> Result<Zxid, Exhausted> {
+        let zxid = self.last_proposed.next().ok_or(Exhausted { last: self.last_proposed })?;
+        self.last_proposed = zxid;
+        Ok(zxid)
+    }
+
+    /// Begins a new epoch without an election, which only a sole voter may: it has nobody to ask.
+    ///
+    /// # Errors
+    /// [`Exhausted`] when there are other voters, or no epochs are left either.
+    pub fn next_epoch(&mut self) -> Result<(), Exhausted> {
+        let epoch = self.last_proposed.epoch() + 1;
+        if self.quorum.voters() > 1 || epoch > i32::MAX as u32 {
+            return Err(Exhausted { last: self.last_proposed });
+        }
+        self.last_proposed = Zxid::new(epoch, 0);
+        Ok(())
+    }
+
+    /// Takes note that `from` has stored everything up to `zxid`, and returns the commit point.
+    ///
+    /// Acknowledgements are cumulative because each log is contiguous, so commits cannot overtake
+    /// one another (HC-51). Ones from servers without a vote, for transactions never proposed, or
+    /// older than what is known change nothing.
+    pub fn ack(&mut self, from: ServerId, zxid: Zxid) -> Zxid {
+        if self.quorum.is_voter(from) && zxid <= self.last_proposed {
+            let known = self.acked.entry(from).or_insert(zxid);
+            *known = zxid.max(*known);
+            let reached = self.quorum.reached(|id| self.acked.get(&id).copied());
+            self.committed = reached.map_or(self.committed, |r| r.max(self.committed));
+        }
+        self.committed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const A: ServerId = ServerId(1);
+    const B: ServerId = ServerId(2);
+    const C: ServerId = ServerId(3);
+
+    #[test]
+    fn nothing_commits_before_a_quorum_has_it() {
+        let mut b = Broadcast::new(Majority::new([A, B, C]), Zxid(0));
+        let (first, second) = (b.propose().unwrap(), b.propose().unwrap());
+        assert_eq!(b.ack(A, second), Zxid(0));
+        assert_eq!(b.ack(B, first), first);
+        assert_eq!(b.ack(C, second), second);
+    }
+
+    #[test]
+    fn hc_51_commits_come_in_zxid_order_whatever_the_acks_do() {
+        let mut b = Broadcast::new(Majority::new([A]), Zxid(0));
+        let (first, second) = (b.propose().unwrap(), b.propose().unwrap());
+        assert_eq!(b.ack(A, second), second);
+        assert_eq!(b.ack(A, first), second);
+    }
+
+    #[test]
+    fn strangers_and_the_future_do_not_count() {
+        let mut b = Broadcast::new(Majority::new([A]), Zxid(0));
+        let first = b.propose().unwrap();
+        assert_eq!(b.ack(B, first), Zxid(0));
+        assert_eq!(b.ack(A, Zxid(first.0 + 1)), Zxid(0));
+    }
+
+    #[test]
+    fn hc_58_a_used_up_counter_needs_a_new_epoch() {
+        let last = Zxid::new(3, u32::MAX);
+        let mut b = Broadcast::new(Majority::new([A]), last);
+        assert_eq!(b.propose(), Err(Exhausted { last }));
+        b.next_epoch().unwrap();
+        assert_eq!(b.propose(), Ok(Zxid::new(4, 1)));
+        let mut b = Broadcast::new(Majority::new([A, B, C]), last);
+        assert!(b.next_epoch().is_err());
+        let mut b = Broadcast::new(Majority::new([A]), Zxid::new(i32::MAX as u32, u32::MAX));
+        assert!(b.next_epoch().is_err());
+    }
+}
