@@ -1,1 +1,36 @@
-//! placeholder
+//! One member of the service as a value.
+//!
+//! A [`Node`] is given inputs (a request, "this much of the log is durable", "the time is now t")
+//! and hands outputs to an [`Outbox`] (bytes to append, replies, events). A [`Connection`] is the
+//! same for one client: it knows the handshake and what is outstanding, and decides for each
+//! request whether to answer from the tree at once or to go through the node. Neither opens a
+//! socket, reads a clock, starts a thread or draws a random number, so the simulator drives
+//! exactly what the server runs.
+//!
+//! The one lock in here is the tree's read side, in [`Store`]: connections answer reads on their
+//! own threads while the node applies transactions.
+//!
+//! ```text
+//! frame -> Connection --(read, nothing outstanding)--> tree -> reply
+//!              |
+//!              +--(write, or read behind a write)--> Node::step(Request)
+//!                      prepare -> zxid -> Outbox::append ... Input::Synced -> commit -> apply
+//!                      -> events, replies -> Outbox::deliver -> Connection::on_delivery
+//! ```
+
+mod connection;
+mod containers;
+mod delivery;
+#[path = "node.rs"]
+mod member;
+mod reply;
+mod sessions;
+mod settings;
+mod store;
+
+pub use connection::{Connection, ConnectionStats, Flow, Submission, SubmissionKind};
+pub use delivery::{ConnId, Delivery, Outbox, Output, What};
+pub use member::{Exhausted, Input, Node, Request};
+pub use sessions::SessionInfo;
+pub use settings::{Now, Settings};
+pub use store::{Store, View};

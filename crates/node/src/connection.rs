@@ -1,0 +1,387 @@
+//! One client's connection: handshake, session, and what to do with each request.
+//!
+//! It answers reads from the tree at once while nothing of its own is outstanding; writes, and
+//! reads behind them, it submits to the node, whose deliveries it turns into bytes. Reading stops
+//! while the session is being decided, so that pipelined requests wait their turn.
+//!
+//! //= java: ZooKeeperServer.processConnectRequest, processPacket
+
+use crate::delivery::{ConnId, What};
+use crate::member::Request;
+use crate::reply::{self, Asker};
+use crate::settings::Now;
+use crate::store::View;
+use proto::acl::Id;
+use proto::connect::{ConnectRequest, ConnectResponse};
+use proto::request::{AuthPacket, RequestHeader, frame};
+use proto::{ErrorCode, OpCode, Reader, SessionId, Wire, Zxid, jute, session};
+use std::net::IpAddr;
+use std::sync::Arc;
+
+/// What the driver does with the connection next.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flow {
+    /// Feed the next frame.
+    Continue,
+    /// Feed no frame before the next delivery.
+    Pause,
+    /// Send what there is, then close.
+    Close,
+}
+
+/// Something only the node can decide.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Submission {
+    /// From whom.
+    pub conn: ConnId,
+    /// What.
+    pub kind: SubmissionKind,
+}
+
+/// The kinds of [`Submission`].
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum SubmissionKind {
+    /// Create a session.
+    Open {
+        /// Wanted timeout, milliseconds.
+        timeout_ms: i32,
+        /// The connection's identities.
+        auth: Arc<[Id]>,
+    },
+    /// Take up a session.
+    Renew {
+        /// Which.
+        session: SessionId,
+        /// Its password, as the client knows it.
+        password: Vec<u8>,
+        /// Wanted timeout, milliseconds.
+        timeout_ms: i32,
+        /// The connection's identities.
+        auth: Arc<[Id]>,
+    },
+    /// The connection's identities are now these.
+    Auth(Arc<[Id]>),
+    /// A write.
+    Write(Request),
+    /// A read that has to wait for this connection's writes.
+    Read(Request),
+    /// An error reply that has to wait for this connection's writes.
+    Refuse {
+        /// The request's.
+        xid: i32,
+        /// The zxid to show; `None`: the last one applied.
+        zxid: Option<Zxid>,
+        /// The error.
+        code: ErrorCode,
+        /// When the request was received, monotonic milliseconds.
+        started_ms: u64,
+        /// Whether the connection ends with this reply.
+        last: bool,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    Handshake,
+    Opening,
+    Open,
+    Closing,
+}
+
+/// What operators ask about a connection.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct ConnectionStats {
+    /// Requests received, heartbeats included.
+    pub received: u64,
+    /// Replies and events sent.
+    pub sent: u64,
+    /// The session, [`SessionId::NONE`] before there is one.
+    pub session: SessionId,
+    /// Its timeout, milliseconds.
+    pub timeout_ms: i32,
+    /// The last operation.
+    pub last_op: Option<OpCode>,
+    /// The client's number for it.
+    pub last_cxid: Option<i32>,
+    /// The zxid in the last reply; `None` before the first.
+    pub last_zxid: Option<Zxid>,
+    /// When the last reply was made, monotonic milliseconds.
+    pub last_response_ms: u64,
+    /// Latency of the last reply, milliseconds.
+    pub last_latency_ms: u64,
+    /// Smallest latency so far, milliseconds.
+    pub min_latency_ms: u64,
+    /// Sum of all latencies, milliseconds.
+    pub total_latency_ms: u64,
+    /// Largest latency so far, milliseconds.
+    pub max_latency_ms: u64,
+    /// Replies that were measured.
+    pub measured: u64,
+}
+
+impl ConnectionStats {
+    fn answered(&mut self, now_ms: u64, started_ms: u64, zxid: Option<Zxid>) {
+        let latency_ms = now_ms.saturating_sub(started_ms);
+        self.sent += 1;
+        self.last_zxid = zxid.or(self.last_zxid);
+        self.last_response_ms = now_ms;
+        self.last_latency_ms = latency_ms;
+        self.min_latency_ms =
+            if self.measured == 0 { latency_ms } else { self.min_latency_ms.min(latency_ms) };
+        self.max_latency_ms = self.max_latency_ms.max(latency_ms);
+        self.total_latency_ms += latency_ms;
+        self.measured += 1;
+    }
+}
+
+/// One client's connection.
+#[derive(Debug)]
+pub struct Connection {
+    id: ConnId,
+    phase: Phase,
+    auth: Arc<[Id]>,
+    session: SessionId,
+    timeout_ms: i32,
+    sends_read_only: Option<bool>,
+    outstanding: u32,
+    touched_until_ms: u64,
+    stats: ConnectionStats,
+}
+
+impl Connection {
+    /// A connection just accepted. Its first identity is its address.
+    pub fn new(id: ConnId, peer: IpAddr) -> Self {
+        Self {
+            id,
+            phase: Phase::Handshake,
+            auth: Arc::new([Id::new("ip", peer.to_canonical().to_string())]),
+            session: SessionId::NONE,
+            timeout_ms: 0,
+            sends_read_only: None,
+            outstanding: 0,
+            touched_until_ms: 0,
+            stats: ConnectionStats::default(),
+        }
+    }
+
+    /// Its number.
+    pub fn id(&self) -> ConnId {
+        self.id
+    }
+
+    /// Submissions not answered yet.
+    pub fn outstanding(&self) -> u32 {
+        self.outstanding
+    }
+
+    /// Whether a session is attached.
+    pub fn has_session(&self) -> bool {
+        self.phase == Phase::Open
+    }
+
+    /// Statistics for operators.
+    pub fn stats(&self) -> &ConnectionStats {
+        &self.stats
+    }
+
+    /// The session to report as heard from, when that would move its deadline: at most once per
+    /// tick, so that reads do not each have to reach the node.
+    pub fn touch(&mut self, now: Now, tick_ms: u64) -> Option<SessionId> {
+        let until_ms = (now.monotonic_ms + u64::from(self.timeout_ms.unsigned_abs())) / tick_ms.max(1);
+        if self.phase != Phase::Open || until_ms <= self.touched_until_ms {
+            return None;
+        }
+        self.touched_until_ms = until_ms;
+        Some(self.session)
+    }
+
+    /// Takes one frame's payload. Replies that can be made now are appended to `out`.
+    pub fn on_frame(
+        &mut self,
+        now: Now,
+        payload: &[u8],
+        view: &View<'_>,
+        out: &mut Vec<u8>,
+        submit: &mut Vec<Submission>,
+    ) -> Flow {
+        self.stats.received += 1;
+        match self.phase {
+            Phase::Handshake => self.on_connect(payload, view, submit),
+            Phase::Open => self.on_request(now, payload, view, out, submit),
+            Phase::Opening => Flow::Pause,
+            Phase::Closing => Flow::Continue,
+        }
+    }
+
+    fn on_connect(&mut self, payload: &[u8], view: &View<'_>, submit: &mut Vec<Submission>) -> Flow {
+        let Ok(request) = ConnectRequest::decode(&mut Reader::new(payload)) else { return Flow::Close };
+        // A client that has seen more than this server must look for another one (HC-149).
+        if request.last_zxid_seen > view.tree.last_zxid() {
+            return Flow::Close;
+        }
+        self.sends_read_only = request.read_only;
+        self.phase = Phase::Opening;
+        let (timeout_ms, auth) = (request.timeout_ms, self.auth.clone());
+        let kind = if request.session_id == SessionId::NONE {
+            SubmissionKind::Open { timeout_ms, auth }
+        } else {
+            let password = request.password.unwrap_or_default().to_vec();
+            SubmissionKind::Renew { session: request.session_id, password, timeout_ms, auth }
+        };
+        submit.push(Submission { conn: self.id, kind });
+        Flow::Pause
+    }
+
+    fn on_request(
+        &mut self,
+        now: Now,
+        payload: &[u8],
+        view: &View<'_>,
+        out: &mut Vec<u8>,
+        submit: &mut Vec<Submission>,
+    ) -> Flow {
+        let mut from = Reader::new(payload);
+        let Ok(header) = RequestHeader::decode(&mut from) else { return Flow::Close };
+        let body = from.rest();
+        let xid = header.xid;
+        let op = OpCode::from_code(header.kind).filter(|op| is_servable(*op));
+        if op != Some(OpCode::Ping) {
+            self.stats.last_cxid = Some(xid);
+        }
+        self.stats.last_op = op.or(self.stats.last_op);
+        let started_ms = now.monotonic_ms;
+        match op {
+            // Heartbeats never queue behind writes (HC-79).
+            Some(OpCode::Ping) => {
+                let zxid = view.tree.last_zxid();
+                reply::header_only(out, proto::request::xid::PING, zxid, ErrorCode::Ok);
+                self.stats.answered(started_ms, started_ms, Some(zxid));
+                Flow::Continue
+            }
+            Some(OpCode::Auth) => self.on_auth(now, xid, body, view, out, submit),
+            Some(OpCode::Sasl) => {
+                reply::append(out, xid, Zxid::ZERO, |_| Err(ErrorCode::AuthFailed));
+                Flow::Close
+            }
+            Some(op) if is_write(op) => {
+                if op == OpCode::CloseSession {
+                    self.phase = Phase::Closing;
+                }
+                let request = Request { xid, op, body: body.to_vec(), started_ms };
+                self.submit(SubmissionKind::Write(request), submit)
+            }
+            Some(op) if self.outstanding > 0 => {
+                let request = Request { xid, op, body: body.to_vec(), started_ms };
+                self.submit(SubmissionKind::Read(request), submit)
+            }
+            Some(op) => {
+                let asker = Asker { conn: self.id, session: self.session, auth: &self.auth };
+                view.read(&asker, xid, op, body, out);
+                self.stats.answered(started_ms, started_ms, Some(view.tree.last_zxid()));
+                Flow::Continue
+            }
+            // Nobody knows this operation: say so in turn, then end the connection (HC-155).
+            None => {
+                self.phase = Phase::Closing;
+                let (zxid, code) = (Some(Zxid(-1)), ErrorCode::Unimplemented);
+                self.submit(SubmissionKind::Refuse { xid, zxid, code, started_ms, last: true }, submit)
+            }
+        }
+    }
+
+    fn submit(&mut self, kind: SubmissionKind, submit: &mut Vec<Submission>) -> Flow {
+        self.outstanding += 1;
+        submit.push(Submission { conn: self.id, kind });
+        Flow::Continue
+    }
+
+    fn on_auth(
+        &mut self,
+        now: Now,
+        xid: i32,
+        body: &[u8],
+        view: &View<'_>,
+        out: &mut Vec<u8>,
+        submit: &mut Vec<Submission>,
+    ) -> Flow {
+        let Ok(packet) = AuthPacket::decode(&mut Reader::new(body)) else { return Flow::Close };
+        let settings = view.tree.settings();
+        match tree::auth::authenticate(settings, &packet.scheme, packet.auth.unwrap_or_default()) {
+            Ok(ids) => {
+                let mut auth = self.auth.to_vec();
+                auth.extend(ids.into_iter().filter(|id| !self.auth.contains(id)));
+                self.auth = auth.into();
+                submit.push(Submission { conn: self.id, kind: SubmissionKind::Auth(self.auth.clone()) });
+                reply::header_only(out, xid, Zxid::ZERO, ErrorCode::Ok);
+                self.stats.answered(now.monotonic_ms, now.monotonic_ms, None);
+                Flow::Continue
+            }
+            Err(code) => {
+                reply::header_only(out, xid, Zxid::ZERO, code);
+                Flow::Close
+            }
+        }
+    }
+
+    /// Takes what the node delivered and appends the bytes it means.
+    pub fn on_delivery(&mut self, now: Now, what: What, out: &mut Vec<u8>) -> Flow {
+        match what {
+            What::Reply { frame, started_ms, last } => {
+                self.outstanding = self.outstanding.saturating_sub(1);
+                let zxid = frame.get(8..16).and_then(|b| Reader::new(b).i64().ok()).map(Zxid);
+                self.stats.answered(now.monotonic_ms, started_ms, zxid);
+                out.extend_from_slice(&frame);
+                if last { Flow::Close } else { Flow::Continue }
+            }
+            What::Event(frame) => {
+                self.stats.sent += 1;
+                out.extend_from_slice(&frame);
+                Flow::Continue
+            }
+            What::Opened { session, timeout_ms } => self.on_opened(now, session, timeout_ms, out),
+            What::Refused => {
+                let refusal = ConnectResponse::refused(self.sends_read_only.map(|_| false));
+                frame(out, |out| refusal.encode(out));
+                Flow::Close
+            }
+            What::Close => Flow::Close,
+        }
+    }
+
+    fn on_opened(&mut self, now: Now, session: SessionId, timeout_ms: i32, out: &mut Vec<u8>) -> Flow {
+        self.phase = Phase::Open;
+        self.session = session;
+        self.timeout_ms = timeout_ms;
+        self.stats.session = session;
+        self.stats.timeout_ms = timeout_ms;
+        self.stats.last_op = Some(OpCode::CreateSession);
+        self.stats.sent += 1;
+        self.stats.last_response_ms = now.monotonic_ms;
+        frame(out, |out| {
+            jute::put_i32(out, 0);
+            jute::put_i32(out, timeout_ms);
+            session.encode(out);
+            jute::put_buffer(out, Some(&session::password(session)));
+            if self.sends_read_only.is_some() {
+                jute::put_bool(out, false);
+            }
+        });
+        Flow::Continue
+    }
+}
+
+/// Operations that go through the log.
+fn is_write(op: OpCode) -> bool {
+    use OpCode::*;
+    matches!(
+        op,
+        Create | Create2 | CreateContainer | CreateTtl | Delete | DeleteContainer | SetData | SetAcl | Multi
+    ) || matches!(op, Reconfig | CloseSession)
+}
+
+/// Operations a client may ask for; the others exist only between servers or in the log. A check
+/// outside a multi is among those since it once got into logs that could not be read (HC-64).
+fn is_servable(op: OpCode) -> bool {
+    use OpCode::*;
+    !matches!(op, Notification | Check | CreateSession | Error)
+}
