@@ -2,3 +2,4 @@
 
 pub mod config;
 pub mod fourletter;
+pub mod java_text;

@@ -29,9 +29,8 @@ impl Settings {
                 continue;
             };
             let replaced = self.0.insert(name.clone(), Setting { key, value, origin: origin.clone() });
-            if let Some(Setting { origin: earlier @ Origin::File { .. }, .. }) = replaced
-                && matches!(origin, Origin::File { .. })
-            {
+            let earlier = replaced.map(|setting| setting.origin);
+            if let (Some(earlier @ Origin::File { .. }), Origin::File { .. }) = (earlier, &origin) {
                 warnings.push(Warning::Duplicate { origin, key: name, earlier });
             }
         }
@@ -58,8 +57,8 @@ impl Settings {
                 }
                 State::Refused(_) | State::NotYet(_) | State::Supported => {}
             }
-            let fits = value::is_allowed(setting.key.kind, &setting.value);
-            if !fits && !(is_default && setting.value.is_empty()) {
+            let unset = is_default && setting.value.is_empty();
+            if !unset && !value::is_allowed(setting.key.kind, &setting.value) {
                 return Err(setting.bad_value(name));
             }
             setting.warn_if_raised(name, warnings);

@@ -61,6 +61,40 @@ words! {
     Wchs = "wchs",
 }
 
+/// What a telnet client sends when its user interrupts it: the connection is closed without a reply.
+pub const TELNET_CLOSE: [u8; 4] = [0xff, 0xf4, 0xff, 0xfd];
+
+/// The trace mask of a server that was never told another.
+pub const DEFAULT_TRACE_MASK: i64 = 306;
+
+/// What the driver does before it answers a word.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Effect {
+    /// Forget the statistics of every connection.
+    ResetConnections,
+    /// Forget the statistics of the server.
+    ResetServer,
+    /// Set the trace mask.
+    SetTraceMask(i64),
+}
+
+impl Word {
+    /// Bytes that belong to the word after its letters.
+    pub fn extra_len(self) -> usize {
+        if self == Word::Stmk { 8 } else { 0 }
+    }
+
+    /// What the word changes; `extra` are its further bytes. `None` also when they are not complete.
+    pub fn effect(self, extra: &[u8]) -> Option<Effect> {
+        match self {
+            Word::Crst => Some(Effect::ResetConnections),
+            Word::Srst => Some(Effect::ResetServer),
+            Word::Stmk => extra.first_chunk().map(|mask| Effect::SetTraceMask(i64::from_be_bytes(*mask))),
+            _ => None,
+        }
+    }
+}
+
 /// The word that the first four bytes of a connection spell, if any.
 pub fn parse(first: [u8; 4]) -> Option<Word> {
     Word::ALL.iter().copied().find(|word| word.name().as_bytes() == first)
@@ -68,7 +102,16 @@ pub fn parse(first: [u8; 4]) -> Option<Word> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Word, parse};
+    use super::{Effect, Word, parse};
+
+    #[test]
+    fn a_trace_mask_needs_its_eight_bytes() {
+        let mask = (-5i64).to_be_bytes();
+        assert_eq!(Word::Stmk.effect(&mask), Some(Effect::SetTraceMask(-5)));
+        assert_eq!(Word::Stmk.effect(&mask[..7]), None);
+        assert_eq!(Word::Gtmk.effect(&mask), None);
+        assert_eq!(Word::ALL.iter().filter(|word| word.extra_len() > 0).count(), 1);
+    }
 
     #[test]
     fn every_word_is_found_by_its_letters() {

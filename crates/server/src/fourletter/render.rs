@@ -1,0 +1,214 @@
+//! From a word and a view to the text of the reply.
+
+use super::view::{Connection, Expiring, Mode, View};
+use super::{Whitelist, Word};
+use crate::java_text;
+use proto::ids::SessionId;
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Write;
+use std::path::Path;
+
+const NOT_SERVING: &str = "This ZooKeeper instance is not currently serving requests";
+
+/// The reply to `word`: the refusal when it is not on the list, what the word shows otherwise. Words with an
+/// [`super::Effect`] expect it to have happened already.
+pub fn answer(word: Word, allowed: &Whitelist, view: &dyn View) -> String {
+    if allowed.allows(word) { render(word, view) } else { Whitelist::refusal(word) }
+}
+
+/// The reply to `word` without asking whether it is allowed.
+pub fn render(word: Word, view: &dyn View) -> String {
+    let mut out = String::new();
+    match word {
+        Word::Ruok => out.push_str("imok"),
+        Word::Gtmk | Word::Stmk => write(&mut out, format_args!("{}", view.trace_mask())),
+        Word::Envi => environment(&mut out, view),
+        _ => match view.mode() {
+            Some(mode) => serving(word, mode, view, &mut out),
+            None => out.push_str(&idle(word)),
+        },
+    }
+    out
+}
+
+/// What a word that needs a serving server says without one.
+fn idle(word: Word) -> String {
+    match word {
+        Word::Isro => "null".into(),
+        Word::Hash => NOT_SERVING.into(),
+        _ => format!("{NOT_SERVING}\n"),
+    }
+}
+
+fn serving(word: Word, mode: Mode, view: &dyn View, out: &mut String) {
+    match word {
+        Word::Conf => settings(out, view),
+        Word::Cons => connections(out, view, connection_in_full),
+        Word::Crst => out.push_str("Connection stats reset.\n"),
+        Word::Dirs => {
+            let sizes = view.directory_sizes();
+            // The reference has the two names the wrong way round, and tools go by what it prints.
+            write(out, format_args!("datadir_size: {}\nlogdir_size: {}\n", sizes.logs, sizes.snapshots));
+        }
+        Word::Dump => dump(out, view),
+        Word::Hash => {
+            for entry in view.digests() {
+                write(out, format_args!("{:x}: {}\n", entry.zxid.0, entry.digest as i64));
+            }
+        }
+        Word::Isro => out.push_str(if mode == Mode::ReadOnly { "ro" } else { "rw" }),
+        Word::Mntr => {
+            write(out, format_args!("zk_version\t{}\nzk_server_state\t{}\n", view.version(), mode.name()));
+            out.extend(view.metrics().iter().map(super::Metric::line));
+        }
+        Word::Srst => out.push_str("Server stats reset.\n"),
+        Word::Srvr | Word::Stat => statistics(out, word, mode, view),
+        Word::Wchc => watches_by_session(out, view),
+        Word::Wchp => watches_by_path(out, view),
+        Word::Wchs => {
+            let counts = view.watch_counts();
+            let (connections, paths, watches) = (counts.connections, counts.paths, counts.watches);
+            write(out, format_args!("{connections} connections watching {paths} paths\n"));
+            write(out, format_args!("Total watches:{watches}\n"));
+        }
+        Word::Ruok | Word::Gtmk | Word::Stmk | Word::Envi => {}
+    }
+}
+
+fn environment(out: &mut String, view: &dyn View) {
+    out.push_str("Environment:\n");
+    for (name, value) in view.environment() {
+        write(out, format_args!("{name}={}\n", one_line(&value)));
+    }
+}
+
+fn settings(out: &mut String, view: &dyn View) {
+    let (config, sizes) = (view.config(), view.directory_sizes());
+    let directory = |path: &Path| {
+        let path = path.join("version-2");
+        std::path::absolute(&path).unwrap_or(path).display().to_string()
+    };
+    let backlog = config.client_port.backlog.map_or(-1, i64::from);
+    let connections = config.limits.max_connections_per_address.unwrap_or(0);
+    write(out, format_args!("clientPort={}\nsecureClientPort=-1\n", config.client_port.port));
+    write(out, format_args!("dataDir={}\ndataDirSize={}\n", directory(&config.data_dir), sizes.logs));
+    write(
+        out,
+        format_args!("dataLogDir={}\ndataLogSize={}\n", directory(&config.data_log_dir), sizes.snapshots),
+    );
+    write(out, format_args!("tickTime={}\nmaxClientCnxns={connections}\n", config.tick_time.as_millis()));
+    write(out, format_args!("minSessionTimeout={}\n", config.sessions.min_timeout.as_millis()));
+    write(out, format_args!("maxSessionTimeout={}\n", config.sessions.max_timeout.as_millis()));
+    write(out, format_args!("clientPortListenBacklog={backlog}\nserverId=0\n"));
+}
+
+fn statistics(out: &mut String, word: Word, mode: Mode, view: &dyn View) {
+    write(out, format_args!("Zookeeper version: {}\n", view.version()));
+    if mode == Mode::ReadOnly {
+        out.push_str("READ-ONLY mode; serving only read-only clients\n");
+    }
+    if word == Word::Stat {
+        out.push_str("Clients:\n");
+        connections(out, view, |out, _| out.push_str(")\n"));
+    }
+    let figures = view.summary();
+    let latency = figures.latency_ms;
+    let average = java_text::double(latency.average());
+    write(out, format_args!("Latency min/avg/max: {}/{average}/{}\n", latency.min, latency.max));
+    write(out, format_args!("Received: {}\nSent: {}\n", figures.received, figures.sent));
+    write(out, format_args!("Connections: {}\nOutstanding: {}\n", figures.connections, figures.outstanding));
+    write(out, format_args!("Zxid: {}\nMode: {}\n", figures.zxid, mode.name()));
+    write(out, format_args!("Node count: {}\n", figures.node_count));
+}
+
+/// One line a connection and a blank line at the end; `rest` writes what follows the counters.
+fn connections(out: &mut String, view: &dyn View, rest: fn(&mut String, &Connection)) {
+    for connection in view.connections() {
+        let address = java_text::socket_address(connection.address);
+        let Connection { interest_ops, queued, received, sent, .. } = connection;
+        write(out, format_args!(" {address}[{interest_ops}](queued={queued},recved={received},sent={sent}"));
+        rest(out, &connection);
+    }
+    out.push('\n');
+}
+
+fn connection_in_full(out: &mut String, connection: &Connection) {
+    if let Some(session) = &connection.session {
+        write(out, format_args!(",sid={},lop={}", session.id, session.last_operation));
+        write(out, format_args!(",est={},to={}", session.established_ms, session.timeout_ms));
+        if let Some(cxid) = session.last_cxid.filter(|cxid| *cxid >= 0) {
+            write(out, format_args!(",lcxid={cxid:#x}"));
+        }
+        let latency = session.latency_ms;
+        write(out, format_args!(",lzxid={},lresp={}", session.last_zxid, session.last_response_ms));
+        write(out, format_args!(",llat={},minlat={}", session.last_latency_ms, latency.min));
+        write(out, format_args!(",avglat={},maxlat={}", latency.whole_average(), latency.max));
+    }
+    out.push_str(")\n");
+}
+
+fn dump(out: &mut String, view: &dyn View) {
+    out.push_str("SessionTracker dump:\n");
+    expiring(out, "Session Sets", &view.sessions_by_expiry(), |id| id.to_string());
+    out.push_str("ephemeral nodes dump:\n");
+    let ephemerals = view.ephemerals();
+    write(out, format_args!("Sessions with Ephemerals ({}):\n", ephemerals.len()));
+    for (session, paths) in ephemerals {
+        write(out, format_args!("{session}:\n"));
+        for path in paths {
+            write(out, format_args!("\t{}\n", one_line(&path)));
+        }
+    }
+    out.push_str("Connections dump:\n");
+    expiring(out, "Connections Sets", &view.connections_by_expiry(), |(address, session)| {
+        format!("ip: {} sessionId: {session}", java_text::socket_address(*address))
+    });
+}
+
+fn expiring<T>(out: &mut String, title: &str, sets: &[Expiring<T>], show: impl Fn(&T) -> String) {
+    let total: usize = sets.iter().map(|set| set.items.len()).sum();
+    write(out, format_args!("{title} ({})/({total}):\n", sets.len()));
+    for set in sets {
+        write(out, format_args!("{} expire at {}:\n", set.items.len(), java_text::date(set.at_ms)));
+        for item in &set.items {
+            write(out, format_args!("\t{}\n", show(item)));
+        }
+    }
+}
+
+fn watches_by_session(out: &mut String, view: &dyn View) {
+    let mut by_session: BTreeMap<SessionId, BTreeSet<String>> = BTreeMap::new();
+    for (path, sessions) in view.watches() {
+        for session in sessions {
+            by_session.entry(session).or_default().insert(path.clone());
+        }
+    }
+    for (session, paths) in by_session {
+        write(out, format_args!("{session}\n"));
+        for path in paths {
+            write(out, format_args!("\t{}\n", one_line(&path)));
+        }
+    }
+    out.push('\n');
+}
+
+fn watches_by_path(out: &mut String, view: &dyn View) {
+    for (path, sessions) in view.watches() {
+        write(out, format_args!("{}\n", one_line(&path)));
+        for session in sessions {
+            write(out, format_args!("\t{session}\n"));
+        }
+    }
+    out.push('\n');
+}
+
+/// Text from outside without characters that would forge a line. A path the server accepted has none; a
+/// watched path need not exist.
+fn one_line(text: &str) -> Cow<'_, str> {
+    if text.contains(char::is_control) { text.escape_debug().to_string().into() } else { text.into() }
+}
+
+fn write(out: &mut String, text: std::fmt::Arguments<'_>) {
+    out.write_fmt(text).expect("a String takes all text");
+}
