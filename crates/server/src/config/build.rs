@@ -274,6 +274,9 @@ fn auth(from: &Settings) -> Auth {
             _ => DigestAlgorithm::Sha1,
         },
         super_digest: Some(super_digest).filter(|text| !text.is_empty()).map(Secret::new),
+        ensemble_scheme: from
+            .family("authProvider.")
+            .any(|(_, setting)| setting.value == super::table::ENSEMBLE_PROVIDER),
         ensemble_names: names.filter(|name| !name.is_empty()).map(str::to_string).collect(),
     }
 }

@@ -251,6 +251,8 @@ pub struct Auth {
     pub digest_algorithm: DigestAlgorithm,
     /// `DigestAuthenticationProvider.superDigest`: `user:base64(hash)` of the super user.
     pub super_digest: Option<Secret>,
-    /// `ensembleAuthName`: names this server answers to in the `ensemble` scheme; empty accepts none.
+    /// Whether `authProvider.N` registers the scheme `ensemble`; without it the scheme is unknown.
+    pub ensemble_scheme: bool,
+    /// `ensembleAuthName`: names this server answers to in the scheme `ensemble`; empty accepts every name.
     pub ensemble_names: Vec<String>,
 }

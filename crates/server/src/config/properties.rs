@@ -64,7 +64,8 @@ fn logical_lines(bytes: &[u8]) -> Vec<(u32, Vec<u8>)> {
         let backslashes = text.iter().rev().take_while(|byte| **byte == b'\\').count();
         if backslashes % 2 == 1 {
             joined.extend_from_slice(&text[..text.len() - 1]);
-            open = Some((start, joined));
+            // A lone backslash continues nothing: what follows begins a line of its own.
+            open = Some((start, joined)).filter(|(_, joined)| !joined.is_empty());
         } else {
             joined.extend_from_slice(text);
             lines.push((start, joined));
@@ -176,6 +177,7 @@ mod tests {
         check("a=1,\\\n    2,\\\r\n  #3\nb=4", &[("a", "1,2,#3", 1), ("b", "4", 4)]);
         check("a=1\\\\\nb=2", &[("a", "1\\", 1), ("b", "2", 2)]);
         check("a=end\\", &[("a", "end", 1)]);
+        check("\\\n# comment\n\\\n\n b=1", &[("b", "1", 5)]);
     }
 
     #[test]

@@ -49,7 +49,11 @@ impl Settings {
                     warnings.push(Warning::Meaningless { origin, key, why });
                     continue;
                 }
-                State::Refused(why) if !is_default && !setting.is_off() => {
+                State::EnsembleOnly => {
+                    let why = "it matters in an ensemble only";
+                    warnings.push(Warning::Meaningless { origin, key, why });
+                }
+                State::Refused(why) if !is_default && !setting.is_harmless() => {
                     return Err(ConfigError::NotInThisRelease { origin, key, why: why.into() });
                 }
                 State::NotYet(why) if !is_default => {
@@ -142,9 +146,12 @@ impl Setting {
         }
     }
 
-    /// Whether the value asks for nothing: empty, or a port of 0.
-    fn is_off(&self) -> bool {
-        self.value.is_empty() || (self.key.kind == table::PORT_OR_OFF && self.value == "0")
+    /// Whether the value of a refused key asks for nothing that is missing: empty, a port of 0, or the class of
+    /// a scheme that is built in.
+    fn is_harmless(&self) -> bool {
+        self.value.is_empty()
+            || (self.key.kind == table::PORT_OR_OFF && self.value == "0")
+            || (self.key.name == "authProvider.*" && table::BUILT_IN_PROVIDERS.contains(&self.value.as_str()))
     }
 
     fn warn_if_raised(&self, name: &str, warnings: &mut Vec<Warning>) {

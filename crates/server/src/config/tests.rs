@@ -228,6 +228,18 @@ fn a_feature_switched_off_explicitly_is_no_reason_to_refuse_or_warn() {
 }
 
 #[test]
+fn the_ensemble_scheme_exists_where_it_is_registered() {
+    let (config, warnings) = with(
+        "authProvider.1=org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider\nensembleAuthName=a, b\n",
+    )
+    .unwrap();
+    assert_eq!(warnings, []);
+    assert!(config.auth.ensemble_scheme);
+    assert_eq!(config.auth.ensemble_names, ["a", "b"]);
+    assert!(!with("").unwrap().0.auth.ensemble_scheme);
+}
+
+#[test]
 fn features_of_later_releases_are_named_when_ignored() {
     warned(
         "admin.serverPort=8081",
@@ -235,6 +247,17 @@ fn features_of_later_releases_are_named_when_ignored() {
          its port",
     );
     warned("jvm.pause.monitor=true", "zoo.cfg:3: jvm.pause.monitor has no effect here: there is no JVM");
+}
+
+#[test]
+fn keys_of_an_ensemble_are_a_notice_to_a_standalone_server() {
+    let (_, warnings) = with("initLimit=10\nsyncLimit=5").unwrap();
+    assert_eq!(warnings.len(), 2);
+    assert!(warnings.iter().all(Warning::is_notice));
+    refused(
+        "initLimit=ten",
+        "zoo.cfg:3: initLimit=ten is not allowed; expected a whole number from 0 to 2147483647 ticks",
+    );
 }
 
 #[test]

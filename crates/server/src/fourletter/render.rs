@@ -152,11 +152,12 @@ fn dump(out: &mut String, view: &dyn View) {
     out.push_str("SessionTracker dump:\n");
     expiring(out, "Session Sets", &view.sessions_by_expiry(), |id| id.to_string());
     out.push_str("ephemeral nodes dump:\n");
-    let ephemerals = view.ephemerals();
+    let mut ephemerals = view.ephemerals();
+    ephemerals.sort();
     write(out, format_args!("Sessions with Ephemerals ({}):\n", ephemerals.len()));
     for (session, paths) in ephemerals {
         write(out, format_args!("{session}:\n"));
-        for path in paths {
+        for path in BTreeSet::from_iter(paths) {
             write(out, format_args!("\t{}\n", one_line(&path)));
         }
     }
@@ -194,9 +195,9 @@ fn watches_by_session(out: &mut String, view: &dyn View) {
 }
 
 fn watches_by_path(out: &mut String, view: &dyn View) {
-    for (path, sessions) in view.watches() {
+    for (path, sessions) in BTreeMap::from_iter(view.watches()) {
         write(out, format_args!("{}\n", one_line(&path)));
-        for session in sessions {
+        for session in BTreeSet::from_iter(sessions) {
             write(out, format_args!("\t{session}\n"));
         }
     }

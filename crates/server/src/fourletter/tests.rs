@@ -24,7 +24,7 @@ fn fixed() -> Fixed {
         mode: Some(Mode::Standalone),
         config: sources.load().unwrap().0,
         digest: 7_365_321_877,
-        watched: vec![watch("/none", &[A]), watch("/pers", &[B]), watch("/rec", &[B]), watch("/w", &[A, B])],
+        watched: vec![watch("/w", &[B, A]), watch("/rec", &[B]), watch("/none", &[A]), watch("/pers", &[B])],
     }
 }
 
@@ -107,7 +107,7 @@ impl View for Fixed {
         vec![Expiring { at_ms: 1_795_218_912_000, items }]
     }
     fn ephemerals(&self) -> Vec<(SessionId, Vec<String>)> {
-        vec![(A, vec!["/eph".into(), "/w/é".into()]), (B, vec!["/eph2".into()])]
+        vec![(B, vec!["/eph2".into()]), (A, vec!["/w/é".into(), "/eph".into()])]
     }
     fn watches(&self) -> Vec<(String, Vec<SessionId>)> {
         self.watched.clone()

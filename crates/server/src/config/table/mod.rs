@@ -151,6 +151,8 @@ pub enum State {
     Supported,
     /// It has no meaning here; setting it changes nothing. Says why.
     Meaningless(&'static str),
+    /// It matters between servers only, so a standalone server of either kind passes it over.
+    EnsembleOnly,
     /// Ignored with a warning until the feature arrives. Says what happens meanwhile.
     NotYet(&'static str),
     /// Refused until the feature arrives, because ignoring it would break a promise the operator relies on.
@@ -233,6 +235,16 @@ pub const GUIDE_NAMES: &[(&str, &str)] = &[
     ("maxTimeToWaitForEpoch", "leader.maxTimeToWaitForEpoch"),
 ];
 
+/// The reference's class for the scheme `ensemble`, which exists only where it is registered.
+pub(super) const ENSEMBLE_PROVIDER: &str = "org.apache.zookeeper.server.auth.EnsembleAuthenticationProvider";
+
+/// The reference's classes for schemes that need no plug-in here.
+pub(super) const BUILT_IN_PROVIDERS: [&str; 3] = [
+    "org.apache.zookeeper.server.auth.DigestAuthenticationProvider",
+    "org.apache.zookeeper.server.auth.IPAuthenticationProvider",
+    ENSEMBLE_PROVIDER,
+];
+
 /// Every row.
 pub fn keys() -> impl Iterator<Item = &'static Key> {
     AREAS.iter().flat_map(|area| area.keys)
@@ -245,7 +257,6 @@ pub fn find(name: &str) -> Option<&'static Key> {
     keys().filter(|key| key.matches(name)).max_by_key(|key| (!key.is_family(), key.name.len()))
 }
 
-const ENSEMBLE: &str = "has no effect on a standalone server; ensembles come in a later release";
 const JVM: &str = "there is no JVM";
 
 const INT_MAX: i64 = i32::MAX as i64;

@@ -1,7 +1,7 @@
 //! Sockets and threads.
 
-use super::State::{Meaningless, NotYet, Refused, Supported};
-use super::{ENSEMBLE, JVM, Key, Kind, Place, Unit, count, int, ms};
+use super::State::{EnsembleOnly, Meaningless, NotYet, Refused, Supported};
+use super::{JVM, Key, Kind, Place, Unit, count, int, ms};
 
 const TLS: &str = "TLS comes in a later release";
 const NETTY: &str = "there is no Netty; back-pressure is always on";
@@ -18,7 +18,7 @@ pub(super) const KEYS: &[Key] = rows! { Place::Property;
         "wait for workers at shutdown";
     "nio.directBufferBytes", int(Unit::Bytes, 0), "65536", "3.5", Meaningless(JVM), "direct buffer of a worker";
     "clientTcpKeepAlive", Kind::Bool, "false", "3.7", Supported, "TCP keep-alive on client sockets";
-    "tcpKeepAlive", Kind::Bool, "false", "3.4.14", NotYet(ENSEMBLE), "TCP keep-alive on election sockets";
+    "tcpKeepAlive", Kind::Bool, "false", "3.4.14", EnsembleOnly, "TCP keep-alive on election sockets";
     "netty.advancedFlowControl.enabled", Kind::Bool, "false", "3.6", Meaningless(NETTY),
         "finer back-pressure in Netty";
     "netty.server.outstandingHandshake.limit", count(-1), "-1", "3.6", NotYet(TLS),

@@ -1,14 +1,14 @@
 //! Properties that Java reads under their bare name; here they may stand in the file too.
 
-use super::State::{Meaningless, NotYet, Supported};
-use super::{ENSEMBLE, JVM, Key, Kind, Place, Unit, count, int, ms};
+use super::State::{EnsembleOnly, Meaningless, NotYet, Supported};
+use super::{JVM, Key, Kind, Place, Unit, count, int, ms};
 
 pub(super) const KEYS: &[Key] = rows! { Place::Raw;
     "jute.maxbuffer", int(Unit::Bytes, 1), "1048575", "", Supported, "greatest frame and record";
     "readonlymode.enabled", Kind::Bool, "false", "", Supported,
         "read-only service without a quorum; a standalone server only answers isro then";
-    "leader.nodelay", Kind::Bool, "true", "", NotYet(ENSEMBLE), "TCP_NODELAY of the leader's sockets";
-    "follower.nodelay", Kind::Bool, "true", "", NotYet(ENSEMBLE), "TCP_NODELAY of the follower's socket";
+    "leader.nodelay", Kind::Bool, "true", "", EnsembleOnly, "TCP_NODELAY of the leader's sockets";
+    "follower.nodelay", Kind::Bool, "true", "", EnsembleOnly, "TCP_NODELAY of the follower's socket";
     "znode.container.checkIntervalMs", ms(1), "60000", "3.5.1", Supported,
         "time between sweeps for empty containers and outdated TTL nodes";
     "znode.container.maxPerMinute", count(1), "10000", "3.5.1", Supported, "deletions of the sweep per minute";

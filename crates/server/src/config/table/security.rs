@@ -23,7 +23,7 @@ pub(super) const KEYS: &[Key] = rows! { Place::Property;
     "superUser", Kind::Text, "", "", NotYet(SASL), "SASL id that is super";
     "superUser.*", Kind::Text, "", "", NotYet(SASL), "further SASL ids that are super";
     "letAnySaslUserDoX", Kind::Text, "", "3.5", NotYet(SASL), "ACL id that every SASL user matches";
-    "authProvider.*", Kind::Text, "", "", Refused("schemes other than world, auth, digest, ip and ensemble come in a later release"),
+    "authProvider.*", Kind::Text, "", "", Refused("no scheme but world, auth, digest, ip and ensemble is available"),
         "class of an additional scheme";
     "ensembleAuthName", Kind::List, "", "3.6", Supported, "names accepted by the scheme ensemble";
     "enforce.auth.enabled", Kind::Bool, "false", "3.7", Refused(AUTH), "clients must authenticate";

@@ -1,7 +1,7 @@
 //! Keys that ZooKeeper parses by name from its file.
 
-use super::State::{Meaningless, NotYet, Refused, Supported};
-use super::{ENSEMBLE, JVM, Key, Kind, PORT, PORT_OR_OFF, Place, Unit, count, int, ms};
+use super::State::{EnsembleOnly, Meaningless, NotYet, Refused, Supported};
+use super::{JVM, Key, Kind, PORT, PORT_OR_OFF, Place, Unit, count, int, ms};
 
 /// Twenty ticks, the default upper bound of a session timeout, must still fit the protocol's int.
 const TICK_MAX_MS: i64 = i32::MAX as i64 / 20;
@@ -21,22 +21,22 @@ pub(super) const KEYS: &[Key] = rows! { Place::File;
     "clientPortListenBacklog", count(-1), "-1", "3.6", Supported,
         "listen backlog of the client port; -1 leaves it to the system";
     "tickTime", Kind::Int { unit: Unit::Ms, min: 1, max: TICK_MAX_MS }, "3000", "", Supported, "base time unit";
-    "initLimit", int(Unit::Ticks, 0), "", "", NotYet(ENSEMBLE), "time for followers to connect and sync";
-    "syncLimit", int(Unit::Ticks, 0), "", "", NotYet(ENSEMBLE), "how far a follower may lag";
-    "connectToLearnerMasterLimit", int(Unit::Ticks, 0), "0", "3.6", NotYet(ENSEMBLE),
+    "initLimit", int(Unit::Ticks, 0), "", "", EnsembleOnly, "time for followers to connect and sync";
+    "syncLimit", int(Unit::Ticks, 0), "", "", EnsembleOnly, "how far a follower may lag";
+    "connectToLearnerMasterLimit", int(Unit::Ticks, 0), "0", "3.6", EnsembleOnly,
         "time to connect to the leader; 0 is initLimit";
     "maxClientCnxns", count(-1), "60", "", Supported, "connections from one address; 0 is unlimited";
     "minSessionTimeout", ms(-1), "-1", "", Supported, "least session timeout; -1 is 2 ticks";
     "maxSessionTimeout", ms(-1), "-1", "", Supported, "greatest session timeout; -1 is 20 ticks";
-    "electionAlg", Kind::OneOf(&["3"]), "3", "", NotYet(ENSEMBLE), "election algorithm; only 3 is left";
-    "peerType", Kind::OneOf(&["participant", "observer"]), "participant", "", NotYet(ENSEMBLE), "role of this server";
-    "syncEnabled", Kind::Bool, "true", "3.4.6", NotYet(ENSEMBLE), "observers keep a log and snapshots";
-    "observerMasterPort", PORT_OR_OFF, "0", "3.6", NotYet(ENSEMBLE),
+    "electionAlg", Kind::OneOf(&["3"]), "3", "", EnsembleOnly, "election algorithm; only 3 is left";
+    "peerType", Kind::OneOf(&["participant", "observer"]), "participant", "", EnsembleOnly, "role of this server";
+    "syncEnabled", Kind::Bool, "true", "3.4.6", EnsembleOnly, "observers keep a log and snapshots";
+    "observerMasterPort", PORT_OR_OFF, "0", "3.6", EnsembleOnly,
         "port where a follower serves observers; 0 is off";
-    "quorumListenOnAllIPs", Kind::Bool, "false", "3.4.6", NotYet(ENSEMBLE),
+    "quorumListenOnAllIPs", Kind::Bool, "false", "3.4.6", EnsembleOnly,
         "bind the server-to-server ports on every address";
-    "localSessionsEnabled", Kind::Bool, "false", "3.5", NotYet(ENSEMBLE), "sessions known to their server only";
-    "localSessionsUpgradingEnabled", Kind::Bool, "false", "3.5", NotYet(ENSEMBLE),
+    "localSessionsEnabled", Kind::Bool, "false", "3.5", EnsembleOnly, "sessions known to their server only";
+    "localSessionsUpgradingEnabled", Kind::Bool, "false", "3.5", EnsembleOnly,
         "make a local session global when it creates an ephemeral";
     "standaloneEnabled", Kind::Bool, "true", "3.5", Supported, "whether one server without a quorum may serve";
     "reconfigEnabled", Kind::Bool, "false", "3.5.3", Supported,
@@ -49,18 +49,18 @@ pub(super) const KEYS: &[Key] = rows! { Place::File;
     "sslQuorum", Kind::Bool, "false", "3.5.5", Refused(TLS_QUORUM), "TLS between servers";
     "portUnification", Kind::Bool, "false", "3.5.5", Refused(TLS_QUORUM),
         "server-to-server ports accept TLS and plaintext";
-    "sslQuorumReloadCertFiles", Kind::Bool, "false", "3.5.5", NotYet(ENSEMBLE),
+    "sslQuorumReloadCertFiles", Kind::Bool, "false", "3.5.5", EnsembleOnly,
         "reload changed key stores between servers";
     "quorum.auth.enableSasl", Kind::Bool, "false", "3.4.10", Refused(SASL_QUORUM), "SASL between servers";
     "quorum.auth.learnerRequireSasl", Kind::Bool, "false", "3.4.10", Refused(SASL_QUORUM),
         "outgoing peers must authenticate";
     "quorum.auth.serverRequireSasl", Kind::Bool, "false", "3.4.10", Refused(SASL_QUORUM),
         "incoming peers must authenticate";
-    "quorum.auth.learner.saslLoginContext", Kind::Text, "QuorumLearner", "3.4.10", NotYet(ENSEMBLE),
+    "quorum.auth.learner.saslLoginContext", Kind::Text, "QuorumLearner", "3.4.10", EnsembleOnly,
         "JAAS section of the connecting peer";
-    "quorum.auth.server.saslLoginContext", Kind::Text, "QuorumServer", "3.4.10", NotYet(ENSEMBLE),
+    "quorum.auth.server.saslLoginContext", Kind::Text, "QuorumServer", "3.4.10", EnsembleOnly,
         "JAAS section of the accepting peer";
-    "quorum.auth.kerberos.servicePrincipal", Kind::Text, "zkquorum/localhost", "3.4.10", NotYet(ENSEMBLE),
+    "quorum.auth.kerberos.servicePrincipal", Kind::Text, "zkquorum/localhost", "3.4.10", EnsembleOnly,
         "principal of the peers";
     "quorum.cnxn.threads.size", count(0), "20", "3.4.10", Meaningless("connections between servers do not use a thread pool"),
         "threads of the election handshake";
@@ -71,14 +71,14 @@ pub(super) const KEYS: &[Key] = rows! { Place::File;
     "metricsProvider.className", Kind::Text, "org.apache.zookeeper.metrics.impl.DefaultMetricsProvider", "3.6", NotYet(METRICS),
         "metrics exporter";
     "metricsProvider.*", Kind::Text, "", "3.6", NotYet(METRICS), "settings of the metrics exporter";
-    "multiAddress.enabled", Kind::Bool, "false", "3.6", NotYet(ENSEMBLE), "several addresses for one server";
-    "multiAddress.reachabilityCheckEnabled", Kind::Bool, "true", "3.6", NotYet(ENSEMBLE),
+    "multiAddress.enabled", Kind::Bool, "false", "3.6", EnsembleOnly, "several addresses for one server";
+    "multiAddress.reachabilityCheckEnabled", Kind::Bool, "true", "3.6", EnsembleOnly,
         "probe addresses before use";
-    "multiAddress.reachabilityCheckTimeoutMs", ms(0), "1000", "3.6", NotYet(ENSEMBLE), "time for one probe";
+    "multiAddress.reachabilityCheckTimeoutMs", ms(0), "1000", "3.6", EnsembleOnly, "time for one probe";
     "oraclePath", Kind::Path, "", "3.8", Refused("two-member ensembles with an oracle come in a later release"),
         "file that decides between two voters";
     "server.*", Kind::Text, "", "", Supported,
         "one member, host:quorumPort:electionPort[:role][;[host:]clientPort]; ensembles are refused";
-    "group.*", Kind::Text, "", "", NotYet(ENSEMBLE), "members of a quorum group";
-    "weight.*", Kind::Text, "", "", NotYet(ENSEMBLE), "votes of a member";
+    "group.*", Kind::Text, "", "", EnsembleOnly, "members of a quorum group";
+    "weight.*", Kind::Text, "", "", EnsembleOnly, "votes of a member";
 };

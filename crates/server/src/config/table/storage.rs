@@ -1,7 +1,7 @@
 //! Transaction log, snapshots and the database in memory.
 
-use super::State::{NotYet, Supported};
-use super::{ENSEMBLE, Key, Kind, Place, Unit, count, kb, ms};
+use super::State::{EnsembleOnly, Supported};
+use super::{Key, Kind, Place, Unit, count, kb, ms};
 
 pub(super) const KEYS: &[Key] = rows! { Place::Property;
     "preAllocSize", kb(0), "65536", "", Supported, "step in which a log file is extended ahead of writing; 0 is off";
@@ -12,7 +12,7 @@ pub(super) const KEYS: &[Key] = rows! { Place::Property;
         "size at which the log starts a new file; 0 or less is off";
     "commitLogCount", Kind::Floor { unit: Unit::Count, floor: 500 }, "500", "3.6", Supported,
         "committed transactions kept in memory";
-    "snapshotSizeFactor", Kind::Text, "0.33", "3.5", NotYet(ENSEMBLE),
+    "snapshotSizeFactor", Kind::Text, "0.33", "3.5", EnsembleOnly,
         "log against snapshot size up to which followers are synced from the log";
     "snapshot.compression.method", Kind::OneOf(&["", "gz", "snappy"]), "", "3.6", Supported,
         "compression of snapshot files";

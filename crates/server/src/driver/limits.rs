@@ -1,0 +1,203 @@
+//! Who may connect: bounds per address and in total, and the token bucket in front of sessions.
+//!
+//! //= java: BlueThrottle, NIOServerCnxnFactory.AcceptThread
+
+use crate::config::{Config, ConnectionThrottle};
+use parking_lot::Mutex;
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+/// Why a connection is turned away.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// `maxClientCnxns` reached for this address.
+    PerAddress,
+    /// `maxCnxns` reached.
+    Total,
+}
+
+/// Counts connections and hands out places.
+#[derive(Debug)]
+pub(crate) struct Admission {
+    per_address_max: Option<u32>,
+    total_max: Option<u32>,
+    counts: Mutex<Counts>,
+    throttle: Option<Mutex<Throttle>>,
+}
+
+#[derive(Debug, Default)]
+struct Counts {
+    by_address: BTreeMap<IpAddr, u32>,
+    total: u32,
+}
+
+impl Admission {
+    pub(crate) fn new(config: &Config) -> Self {
+        let throttle = &config.connection_throttle;
+        Self {
+            per_address_max: config.limits.max_connections_per_address,
+            total_max: config.limits.max_connections,
+            counts: Mutex::default(),
+            throttle: throttle.tokens.map(|tokens| Mutex::new(Throttle::new(tokens, throttle.clone()))),
+        }
+    }
+
+    /// Takes a place for one more connection from `address`; [`Admission::leave`] gives it back.
+    pub(crate) fn enter(&self, address: IpAddr) -> Result<(), Refusal> {
+        let mut counts = self.counts.lock();
+        if self.total_max.is_some_and(|max| counts.total >= max) {
+            return Err(Refusal::Total);
+        }
+        let here = counts.by_address.entry(address).or_insert(0);
+        if self.per_address_max.is_some_and(|max| *here >= max) {
+            return Err(Refusal::PerAddress);
+        }
+        *here += 1;
+        counts.total += 1;
+        Ok(())
+    }
+
+    /// Gives a place back.
+    pub(crate) fn leave(&self, address: IpAddr) {
+        let mut counts = self.counts.lock();
+        counts.total = counts.total.saturating_sub(1);
+        if let Some(here) = counts.by_address.get_mut(&address) {
+            *here -= 1;
+            if *here == 0 {
+                counts.by_address.remove(&address);
+            }
+        }
+    }
+
+    /// Whether a session may be opened now (`renew`: taken up again), by the token bucket.
+    pub(crate) fn may_open(&self, renew: bool) -> bool {
+        let Some(throttle) = &self.throttle else { return true };
+        throttle.lock().take(renew, Instant::now(), fastrand::f64())
+    }
+
+    /// The probability with which connections are dropped at the moment.
+    pub(crate) fn drop_probability(&self) -> f64 {
+        self.throttle.as_ref().map_or(0.0, |t| t.lock().drop)
+    }
+}
+
+/// A token bucket that, when it runs dry again and again, drops a growing share at random.
+#[derive(Debug)]
+struct Throttle {
+    settings: ConnectionThrottle,
+    max: u64,
+    tokens: u64,
+    filled: Option<Instant>,
+    adjusted: Option<Instant>,
+    drop: f64,
+}
+
+impl Throttle {
+    fn new(max: u32, settings: ConnectionThrottle) -> Self {
+        let max = u64::from(max);
+        Self { settings, max, tokens: max, filled: None, adjusted: None, drop: 0.0 }
+    }
+
+    fn take(&mut self, renew: bool, now: Instant, draw: f64) -> bool {
+        let s = &self.settings;
+        let need = match (s.weight_enabled, renew) {
+            (false, _) => 1,
+            (true, true) => u64::from(s.renew_session_weight),
+            (true, false) => u64::from(s.global_session_weight),
+        };
+        self.fill(now);
+        self.adjust(now);
+        if draw < self.drop || self.tokens < need {
+            return false;
+        }
+        self.tokens -= need;
+        true
+    }
+
+    fn fill(&mut self, now: Instant) {
+        let since = now.duration_since(*self.filled.get_or_insert(now));
+        let periods = since.as_millis() / self.settings.fill_time.as_millis().max(1);
+        if periods > 0 {
+            let refill = periods.saturating_mul(u128::from(self.settings.fill_count));
+            self.tokens = self.tokens.saturating_add(u64::try_from(refill).unwrap_or(u64::MAX)).min(self.max);
+            self.filled = Some(now);
+        }
+    }
+
+    fn adjust(&mut self, now: Instant) {
+        let Some(period) = self.settings.freeze_time else { return };
+        let last = *self.adjusted.get_or_insert(now);
+        if now.duration_since(last) < period.max(Duration::from_millis(1)) {
+            return;
+        }
+        self.adjusted = Some(now);
+        if self.tokens == 0 {
+            self.drop = (self.drop + self.settings.drop_increase).min(1.0);
+        } else if self.tokens as f64 > self.max as f64 * self.settings.decrease_ratio {
+            self.drop = (self.drop - self.settings.drop_decrease).max(0.0);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::path::PathBuf;
+
+    fn admission(edit: impl FnOnce(&mut Config)) -> Admission {
+        let mut config = Config::standalone_default(PathBuf::from("data"));
+        edit(&mut config);
+        Admission::new(&config)
+    }
+
+    const A: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 1));
+    const B: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 2));
+
+    #[test]
+    fn hc_170_places_are_counted_per_address_and_in_total_and_given_back() {
+        let admission = admission(|c| {
+            c.limits.max_connections_per_address = Some(2);
+            c.limits.max_connections = Some(3);
+        });
+        assert_eq!((admission.enter(A), admission.enter(A)), (Ok(()), Ok(())));
+        assert_eq!(admission.enter(A), Err(Refusal::PerAddress));
+        assert_eq!(admission.enter(B), Ok(()));
+        assert_eq!(admission.enter(B), Err(Refusal::Total));
+        admission.leave(A);
+        assert_eq!(admission.enter(B), Ok(()));
+        for address in [A, B, B] {
+            admission.leave(address);
+        }
+        assert!(admission.counts.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn the_bucket_empties_and_fills_again() {
+        let mut settings = Config::standalone_default(PathBuf::from("data")).connection_throttle;
+        settings.fill_time = Duration::from_millis(10);
+        settings.fill_count = 1;
+        let mut throttle = Throttle::new(2, settings);
+        let start = Instant::now();
+        assert!(throttle.take(false, start, 0.5));
+        assert!(throttle.take(false, start, 0.5));
+        assert!(!throttle.take(false, start, 0.5));
+        assert!(throttle.take(false, start + Duration::from_millis(10), 0.5));
+    }
+
+    #[test]
+    fn an_empty_bucket_raises_the_drop_probability_and_a_full_one_lowers_it() {
+        let mut settings = Config::standalone_default(PathBuf::from("data")).connection_throttle;
+        settings.freeze_time = Some(Duration::from_millis(5));
+        settings.fill_time = Duration::from_secs(1);
+        settings.drop_increase = 0.5;
+        settings.drop_decrease = 0.25;
+        let mut throttle = Throttle::new(1, settings);
+        let start = Instant::now();
+        assert!(throttle.take(false, start, 0.9));
+        throttle.take(false, start + Duration::from_millis(6), 0.9);
+        assert_eq!(throttle.drop, 0.5);
+        throttle.take(true, start + Duration::from_secs(2), 0.1);
+        assert_eq!(throttle.drop, 0.25);
+    }
+}

@@ -1,0 +1,28 @@
+//! The threads around the node: sockets, disk, time.
+//!
+//! * A few [`event_loop`]s own the connections: they read frames, let each connection answer what it
+//!   can, and hand the rest to the node in batches.
+//! * One log thread ([`log`]) makes entries durable, one sync for all that waits, and tells the node.
+//! * Snapshots, purging and four-letter words run on threads of their own, off both paths.
+//!
+//! The node sits behind a mutex and is stepped by whoever has an input for it. A thread of its own
+//! would add two wake-ups to every write, each of them dearer than the step.
+
+mod acceptor;
+mod clock;
+mod counters;
+mod event_loop;
+mod limits;
+mod log;
+mod mailbox;
+mod outbox;
+mod recovery;
+mod registry;
+mod server;
+mod shared;
+mod slab;
+mod snapshots;
+mod socket;
+mod words;
+
+pub use server::{Server, StartError, Stopped};

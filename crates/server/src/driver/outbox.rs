@@ -1,0 +1,68 @@
+//! Carries what the node puts out to the threads that perform it.
+
+use crate::driver::shared::Shared;
+use crate::driver::slab::loop_of;
+use node::{Delivery, Outbox};
+use proto::Zxid;
+use tree::QuotaWarning;
+
+/// Collects one thread's node outputs. Deliveries become visible to their event loops at every
+/// [`Outbox::publish`], entries reach the log thread at [`Courier::flush`].
+#[derive(Debug)]
+pub(crate) struct Courier<'a> {
+    shared: &'a Shared,
+    deliveries: Vec<Vec<Delivery>>,
+    wake: Vec<bool>,
+    entries: Vec<(Zxid, Vec<u8>)>,
+}
+
+impl<'a> Courier<'a> {
+    pub(crate) fn new(shared: &'a Shared) -> Self {
+        let loops = shared.mailboxes.len();
+        Self {
+            shared,
+            deliveries: (0..loops).map(|_| Vec::new()).collect(),
+            wake: vec![false; loops],
+            entries: Vec::new(),
+        }
+    }
+
+    /// To be called with the node still locked: the log must see entries in the node's order.
+    pub(crate) fn flush(&mut self) {
+        self.publish();
+        self.shared.log.push(&mut self.entries);
+    }
+
+    /// To be called after the node is unlocked. `me` is the event loop that calls, which looks into
+    /// its mailbox by itself.
+    pub(crate) fn notify(&mut self, me: Option<usize>) {
+        for (index, wake) in self.wake.iter_mut().enumerate() {
+            if std::mem::take(wake) && me != Some(index) {
+                self.shared.mailboxes[index].wake();
+            }
+        }
+        self.shared.log.notify();
+    }
+}
+
+impl Outbox for Courier<'_> {
+    fn append(&mut self, zxid: Zxid, entry: Vec<u8>) {
+        self.entries.push((zxid, entry));
+    }
+
+    fn deliver(&mut self, delivery: Delivery) {
+        self.deliveries[loop_of(delivery.conn)].push(delivery);
+    }
+
+    fn quota_exceeded(&mut self, w: QuotaWarning) {
+        tracing::warn!(path = ?w.path, what = w.what, used = w.used, limit = w.limit, hard = w.hard, "quota exceeded");
+    }
+
+    fn publish(&mut self) {
+        for (index, deliveries) in self.deliveries.iter_mut().enumerate() {
+            if !deliveries.is_empty() {
+                self.wake[index] |= self.shared.mailboxes[index].put(deliveries);
+            }
+        }
+    }
+}

@@ -1,0 +1,259 @@
+//! Starting and stopping the threads.
+
+use crate::config::Config;
+use crate::driver::clock::Clock;
+use crate::driver::event_loop::{EventLoop, WAKER};
+use crate::driver::mailbox::Mailbox;
+use crate::driver::shared::{Parts, Shared};
+use crate::driver::{acceptor, log, recovery, snapshots, words};
+use mio::{Poll, Waker};
+use node::{Node, Settings, Store};
+use std::fmt;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Duration;
+use storage::{DataDirs, LogOptions, RealDisk, Recovered, SharedDisk, StorageError, TxnLog};
+
+/// Why a server did not start.
+#[derive(Debug)]
+pub enum StartError {
+    /// The data directory cannot be used, or what is in it cannot be trusted.
+    Storage(StorageError),
+    /// The client port cannot be had.
+    Bind {
+        /// The address wanted.
+        address: String,
+        /// What the system said.
+        error: io::Error,
+    },
+    /// The system refused a thread or an event queue.
+    System(io::Error),
+}
+
+impl fmt::Display for StartError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Storage(error) => write!(f, "{error}"),
+            Self::Bind { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::System(error) => write!(f, "the system refused a thread or an event queue: {error}"),
+        }
+    }
+}
+
+impl std::error::Error for StartError {}
+
+impl From<StorageError> for StartError {
+    fn from(error: StorageError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+/// A server stopped because going on could have lost data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stopped {
+    /// Why.
+    pub reason: String,
+}
+
+impl fmt::Display for Stopped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.reason)
+    }
+}
+
+impl std::error::Error for Stopped {}
+
+/// A running standalone server. Dropping it does not stop it; see [`Server::stop`].
+#[derive(Debug)]
+pub struct Server {
+    shared: Arc<Shared>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Server {
+    /// Recovers the data directory, binds the client port and starts to serve.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub fn start(config: Config) -> Result<Self, StartError> {
+        Self::start_on(config, Arc::new(RealDisk))
+    }
+
+    /// As [`Server::start`], on a disk of the caller's: how tests break disks.
+    ///
+    /// # Errors
+    /// [`StartError`]; nothing is left running.
+    pub fn start_on(config: Config, disk: SharedDisk) -> Result<Self, StartError> {
+        let log_dir = (config.data_log_dir != config.data_dir).then_some(config.data_log_dir.as_path());
+        let dirs = DataDirs::prepare(&disk, &config.data_dir, log_dir, config.storage.create_data_dir)?;
+        let (tree, recovered) = recovery::load(&disk, &dirs, &config)?;
+        report(&recovered);
+        let txn_log = TxnLog::open(disk.clone(), dirs.log_dir(), log_options(&config))?;
+        let (acceptor, address) = acceptor::bind(&config.client_port).map_err(|error| {
+            let host = config.client_port.host.as_deref().unwrap_or("*");
+            StartError::Bind { address: format!("{host}:{}", config.client_port.port), error }
+        })?;
+
+        let loops = config.network.event_loop_threads.unwrap_or_else(default_loops).clamp(1, 255);
+        let polls = (0..loops).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>();
+        let polls = polls.map_err(StartError::System)?;
+        let mailboxes: io::Result<Vec<_>> =
+            polls.iter().map(|poll| Waker::new(poll.registry(), WAKER).map(Mailbox::new)).collect();
+        let clock = Clock::start();
+        let store = Arc::new(Store::new(tree));
+        let node = Node::standalone(node_settings(&config), Arc::clone(&store), clock.now());
+        let mailboxes = mailboxes.map_err(StartError::System)?;
+        let parts = Parts { config, clock, store, node, mailboxes, disk, dirs, address };
+        let mut server = Self { shared: Arc::new(Shared::new(parts)), threads: Vec::new() };
+        if recovered.needs_snapshot {
+            snapshots::take(&server.shared)?;
+        }
+        let started = server.start_threads(txn_log, polls, acceptor);
+        if let Err(error) = started {
+            server.stop();
+            let _ = server.wait();
+            return Err(StartError::System(error));
+        }
+        if recovered.replayed > server.shared.config.storage.snap_count / 2 {
+            server.shared.snapshots.request();
+        }
+        Ok(server)
+    }
+
+    fn start_threads(
+        &mut self,
+        txn_log: TxnLog,
+        polls: Vec<Poll>,
+        acceptor: acceptor::Acceptor,
+    ) -> io::Result<()> {
+        self.spawn("zabra-log", move |shared| log::run(shared, txn_log))?;
+        self.spawn("zabra-snapshot", snapshots::run)?;
+        self.spawn("zabra-words", words::run)?;
+        if self.shared.config.purge.interval.is_some() {
+            self.spawn("zabra-purge", purge)?;
+        }
+        let mut acceptor = Some(acceptor);
+        for (index, poll) in polls.into_iter().enumerate() {
+            let acceptor = acceptor.take();
+            self.spawn(&format!("zabra-io-{index}"), move |shared| {
+                if let Err(error) = EventLoop::new(index, shared, poll, acceptor).run() {
+                    tracing::error!(%error, "event loop failed");
+                    shared.stop(Err(format!("event loop failed: {error}")));
+                }
+            })?;
+        }
+        Ok(())
+    }
+
+    fn spawn(&mut self, name: &str, run: impl FnOnce(&Shared) + Send + 'static) -> io::Result<()> {
+        let shared = Arc::clone(&self.shared);
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || run(&shared))?;
+        self.threads.push(thread);
+        Ok(())
+    }
+
+    /// Where clients connect.
+    pub fn address(&self) -> SocketAddr {
+        self.shared.address
+    }
+
+    /// The settings it runs with.
+    pub fn config(&self) -> &Config {
+        &self.shared.config
+    }
+
+    /// Something that can stop this server from another thread.
+    pub fn stopper(&self) -> impl Fn() + Send + Sync + 'static {
+        let shared = Arc::clone(&self.shared);
+        move || shared.stop(Ok(()))
+    }
+
+    /// Asks the server to stop: connections are closed, what is in the log's queue is written.
+    pub fn stop(&self) {
+        self.stopper()();
+    }
+
+    /// Waits until the server has stopped.
+    ///
+    /// # Errors
+    /// [`Stopped`] when it stopped by itself.
+    pub fn wait(self) -> Result<(), Stopped> {
+        let reason = self.shared.wait();
+        for thread in self.threads {
+            if thread.join().is_err() {
+                return Err(Stopped { reason: "a server thread panicked".into() });
+            }
+        }
+        reason.map_err(|reason| Stopped { reason })
+    }
+}
+
+/// One loop per core, but few: two already keep a fast network card's queue empty.
+fn default_loops() -> usize {
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(8))
+}
+
+fn report(recovered: &Recovered) {
+    for warning in &recovered.warnings {
+        tracing::warn!("{warning}");
+    }
+    if let Some(torn) = &recovered.torn_tail {
+        tracing::warn!(
+            file = %torn.path.display(),
+            offset = torn.offset,
+            bytes = torn.bytes,
+            "cut off the unfinished end of the log: a crash interrupted the last write"
+        );
+    }
+    let snapshot = recovered.snapshot.as_ref().map(|(path, _)| path.display().to_string());
+    tracing::info!(
+        zxid = %recovered.last_zxid,
+        snapshot = snapshot.as_deref().unwrap_or("none"),
+        replayed = recovered.replayed,
+        "data recovered"
+    );
+}
+
+fn log_options(config: &Config) -> LogOptions {
+    let storage = &config.storage;
+    LogOptions {
+        prealloc_bytes: storage.preallocate_bytes,
+        force_sync: storage.force_sync,
+        fsync_warning: storage.fsync_warning_threshold,
+        roll_bytes: storage.log_size_limit_bytes,
+    }
+}
+
+fn node_settings(config: &Config) -> Settings {
+    let ms = |d: Duration| d.as_millis() as u64;
+    let ms_i32 = |d: Duration| i32::try_from(d.as_millis()).unwrap_or(i32::MAX);
+    Settings {
+        // The reference's standalone server uses 1 in its session ids, whatever myid says.
+        server_id: 1,
+        tick_time_ms: ms(config.tick_time),
+        min_session_timeout_ms: ms_i32(config.sessions.min_timeout),
+        max_session_timeout_ms: ms_i32(config.sessions.max_timeout),
+        container_check_interval_ms: ms(config.containers.check_interval),
+        container_max_per_minute: u64::from(config.containers.max_per_minute),
+        container_max_never_used_ms: config.containers.max_never_used.map_or(0, |d| ms(d) as i64),
+        txn_bytes_max: config.limits.jute_max_buffer + config.limits.jute_extra_size,
+    }
+}
+
+/// `autopurge`: at the start, then at every interval.
+fn purge(shared: &Shared) {
+    let Some(interval) = shared.config.purge.interval else { return };
+    let retain = shared.config.purge.snap_retain_count as usize;
+    loop {
+        match storage::purge(&shared.disk, &shared.dirs, retain) {
+            Ok(removed) if removed.is_empty() => {}
+            Ok(removed) => tracing::info!(files = removed.len(), retain, "old snapshots and logs removed"),
+            Err(error) => tracing::error!(%error, "purge failed; nothing needed was removed"),
+        }
+        if shared.wait_for_stop(interval) {
+            return;
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! What all threads of one server share.
+
+use crate::config::Config;
+use crate::driver::clock::Clock;
+use crate::driver::counters::Counters;
+use crate::driver::limits::Admission;
+use crate::driver::log::LogQueue;
+use crate::driver::mailbox::Mailbox;
+use crate::driver::registry::Registry;
+use crate::driver::snapshots::Snapshots;
+use crate::driver::words::WordDesk;
+use node::{Node, Store};
+use parking_lot::{Condvar, Mutex};
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+use storage::{DataDirs, SharedDisk};
+
+/// One server's common ground.
+pub(crate) struct Shared {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) store: Arc<Store>,
+    pub(crate) node: Mutex<Node>,
+    pub(crate) log: LogQueue,
+    pub(crate) mailboxes: Vec<Mailbox>,
+    pub(crate) disk: SharedDisk,
+    pub(crate) dirs: DataDirs,
+    pub(crate) snapshots: Snapshots,
+    pub(crate) admission: Admission,
+    pub(crate) counters: Counters,
+    pub(crate) registry: Registry,
+    pub(crate) words: WordDesk,
+    pub(crate) address: SocketAddr,
+    /// Transactions in the node, refreshed after each step.
+    pub(crate) outstanding: AtomicUsize,
+    stopping: AtomicBool,
+    end: Mutex<Option<Result<(), String>>>,
+    ended: Condvar,
+}
+
+impl std::fmt::Debug for Shared {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Shared").field("address", &self.address).finish_non_exhaustive()
+    }
+}
+
+/// The parts of [`Shared`] that have to exist before it.
+pub(crate) struct Parts {
+    pub(crate) config: Config,
+    pub(crate) clock: Clock,
+    pub(crate) store: Arc<Store>,
+    pub(crate) node: Node,
+    pub(crate) mailboxes: Vec<Mailbox>,
+    pub(crate) disk: SharedDisk,
+    pub(crate) dirs: DataDirs,
+    pub(crate) address: SocketAddr,
+}
+
+impl Shared {
+    pub(crate) fn new(parts: Parts) -> Self {
+        Self {
+            admission: Admission::new(&parts.config),
+            snapshots: Snapshots::new(&parts.config.storage),
+            config: parts.config,
+            clock: parts.clock,
+            store: parts.store,
+            node: Mutex::new(parts.node),
+            log: LogQueue::default(),
+            mailboxes: parts.mailboxes,
+            disk: parts.disk,
+            dirs: parts.dirs,
+            counters: Counters::default(),
+            registry: Registry::default(),
+            words: WordDesk::default(),
+            address: parts.address,
+            outstanding: AtomicUsize::new(0),
+            stopping: AtomicBool::new(false),
+            end: Mutex::new(None),
+            ended: Condvar::new(),
+        }
+    }
+
+    /// Whether threads should come to their end.
+    pub(crate) fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::Acquire)
+    }
+
+    /// Ends the server: `Ok` when somebody asked for it, `Err` when going on could lose data. The
+    /// first reason stands.
+    pub(crate) fn stop(&self, reason: Result<(), String>) {
+        self.end.lock().get_or_insert(reason);
+        self.stopping.store(true, Ordering::Release);
+        self.ended.notify_all();
+        for mailbox in &self.mailboxes {
+            mailbox.wake();
+        }
+        self.log.close();
+        self.words.close();
+        self.snapshots.close();
+    }
+
+    /// Waits at most `time`; `true` when the server is stopping.
+    pub(crate) fn wait_for_stop(&self, time: Duration) -> bool {
+        let until = Instant::now() + time;
+        let mut end = self.end.lock();
+        while end.is_none() && !self.ended.wait_until(&mut end, until).timed_out() {}
+        end.is_some()
+    }
+
+    /// Waits until [`Shared::stop`] was called, and says why.
+    pub(crate) fn wait(&self) -> Result<(), String> {
+        let mut end = self.end.lock();
+        loop {
+            match &*end {
+                Some(reason) => return reason.clone(),
+                None => self.ended.wait(&mut end),
+            }
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! When to take a snapshot, and the thread that takes it while writes go on.
+//!
+//! //= java: SyncRequestProcessor.shouldSnapshot
+
+use crate::config;
+use crate::driver::shared::Shared;
+use parking_lot::{Condvar, Mutex};
+use proto::Zxid;
+use std::path::PathBuf;
+use std::time::Instant;
+use storage::{Compression, SnapshotWriter, StorageError};
+
+/// Nodes serialized while the tree is held once: bounds how long a write can wait.
+const NODES_PER_SLICE: usize = 256;
+/// Serialized bytes gathered before they go to the disk.
+const CHUNK_BYTES: usize = 256 * 1024;
+
+/// Decides by counting, and carries the request to the snapshot thread.
+#[derive(Debug)]
+pub(crate) struct Snapshots {
+    count_max: u64,
+    bytes_max: Option<u64>,
+    state: Mutex<State>,
+    requested: Condvar,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    count: u64,
+    bytes: u64,
+    count_limit: u64,
+    bytes_limit: Option<u64>,
+    wanted: bool,
+    closed: bool,
+    last: Option<(Zxid, i64)>,
+}
+
+impl Snapshots {
+    pub(crate) fn new(storage: &config::Storage) -> Self {
+        let snapshots = Self {
+            count_max: storage.snap_count,
+            bytes_max: storage.snap_size_limit_bytes,
+            state: Mutex::default(),
+            requested: Condvar::new(),
+        };
+        snapshots.draw_limits(&mut snapshots.state.lock());
+        snapshots
+    }
+
+    /// Half of the limit plus a random part of the other half, so that the members of an ensemble
+    /// do not all snapshot at once.
+    fn draw_limits(&self, state: &mut State) {
+        let draw = |max: u64| max / 2 + if max / 2 > 0 { fastrand::u64(..max / 2) } else { 0 };
+        state.count = 0;
+        state.bytes = 0;
+        state.count_limit = draw(self.count_max);
+        state.bytes_limit = self.bytes_max.map(draw);
+    }
+
+    /// Counts logged entries; `true` when it is time to roll the log and take a snapshot.
+    pub(crate) fn is_due(&self, count: u64, bytes: u64) -> bool {
+        let mut state = self.state.lock();
+        state.count += count;
+        state.bytes += bytes;
+        let due =
+            state.count > state.count_limit || state.bytes_limit.is_some_and(|limit| state.bytes > limit);
+        if due {
+            self.draw_limits(&mut state);
+        }
+        due
+    }
+
+    /// Asks for a snapshot; one that is already being taken is not asked for twice.
+    pub(crate) fn request(&self) {
+        self.state.lock().wanted = true;
+        self.requested.notify_one();
+    }
+
+    pub(crate) fn close(&self) {
+        self.state.lock().closed = true;
+        self.requested.notify_one();
+    }
+
+    fn wait(&self) -> bool {
+        let mut state = self.state.lock();
+        while !state.wanted && !state.closed {
+            self.requested.wait(&mut state);
+        }
+        !state.closed
+    }
+}
+
+/// Takes snapshots on request until closed. A failed one costs disk space at worst: the log has
+/// everything, and serving goes on (HC-121).
+pub(crate) fn run(shared: &Shared) {
+    while shared.snapshots.wait() {
+        match take(shared) {
+            Ok(path) => tracing::info!(path = %path.display(), "snapshot taken"),
+            Err(error) => {
+                tracing::error!(%error, "snapshot failed; the log keeps growing until one succeeds")
+            }
+        }
+        shared.snapshots.state.lock().wanted = false;
+    }
+}
+
+/// Writes one snapshot of the tree as it stands, in slices.
+pub(crate) fn take(shared: &Shared) -> Result<PathBuf, StorageError> {
+    let started = Instant::now();
+    let mut cursor = shared.store.view().tree.snapshot_begin();
+    let zxid = cursor.zxid();
+    let storage = &shared.config.storage;
+    let compression = compression(storage.snapshot_compression);
+    let mut writer = SnapshotWriter::create(shared.disk.clone(), &shared.dirs, zxid, compression)?;
+    let mut chunk = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
+    loop {
+        let done = shared.store.view().tree.snapshot_step(&mut cursor, NODES_PER_SLICE, &mut chunk);
+        if chunk.len() >= CHUNK_BYTES || done {
+            writer.write(&chunk)?;
+            chunk.clear();
+        }
+        if done {
+            break;
+        }
+    }
+    let (digest, last) = {
+        let view = shared.store.view();
+        (view.tree.settings().digest.then(|| view.tree.zxid_digest()), view.tree.last_zxid())
+    };
+    let path = writer.finish(digest, storage.serialize_last_zxid.then_some(last))?;
+    tracing::debug!(%zxid, ms = started.elapsed().as_millis() as u64, "snapshot written");
+    shared.snapshots.state.lock().last = Some((zxid, shared.clock.now().wall_ms));
+    Ok(path)
+}
+
+fn compression(method: config::Compression) -> Compression {
+    match method {
+        config::Compression::None => Compression::None,
+        config::Compression::Gzip => Compression::Gzip,
+        config::Compression::Snappy => Compression::Snappy,
+    }
+}

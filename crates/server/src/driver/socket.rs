@@ -1,0 +1,147 @@
+//! One client's socket: bytes in, bytes out, and what keeps either from moving.
+
+use crate::driver::registry::Shown;
+use mio::net::TcpStream;
+use node::{Connection, Flow};
+use std::io::{self, Read, Write};
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+/// Unsent bytes from which on no further request of this client is read.
+const OUTPUT_PAUSE: usize = 1 << 20;
+/// Unsent bytes at which a client that does not read its events is cut off (HC-171).
+const OUTPUT_MAX: usize = 64 << 20;
+
+/// What a read found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Incoming {
+    /// So many bytes.
+    Bytes(usize),
+    /// Nothing now.
+    Nothing,
+    /// The client is gone.
+    End,
+}
+
+/// One client's socket.
+#[derive(Debug)]
+pub(crate) struct Socket {
+    pub(crate) stream: TcpStream,
+    pub(crate) peer: SocketAddr,
+    pub(crate) conn: Connection,
+    pub(crate) shown: Arc<Shown>,
+    /// Received and not yet consumed: part of a frame, or frames that have to wait.
+    pub(crate) input: Vec<u8>,
+    /// Made and not yet sent.
+    pub(crate) output: Vec<u8>,
+    /// Whether the first bytes were looked at: before that they may be a four-letter word.
+    pub(crate) greeted: bool,
+    /// The connection waits for a delivery.
+    pub(crate) paused: bool,
+    /// The system may have more bytes to read.
+    pub(crate) readable: bool,
+    /// To be closed once the output is sent.
+    pub(crate) closing: bool,
+    /// To be closed at once.
+    pub(crate) broken: bool,
+    /// Already in the list of sockets with fresh output.
+    pub(crate) dirty: bool,
+}
+
+impl Socket {
+    pub(crate) fn new(stream: TcpStream, peer: SocketAddr, conn: Connection, shown: Arc<Shown>) -> Self {
+        Self {
+            stream,
+            peer,
+            conn,
+            shown,
+            input: Vec::new(),
+            output: Vec::new(),
+            greeted: false,
+            paused: false,
+            readable: true,
+            closing: false,
+            broken: false,
+            dirty: false,
+        }
+    }
+
+    /// Whether requests must wait: for the session, for the client to read, or for ever.
+    pub(crate) fn is_blocked(&self) -> bool {
+        self.paused || self.closing || self.broken || self.output.len() >= OUTPUT_PAUSE
+    }
+
+    /// Does what the connection wants done.
+    pub(crate) fn follow(&mut self, flow: Flow) {
+        match flow {
+            Flow::Continue => {}
+            Flow::Pause => self.paused = true,
+            Flow::Close => self.closing = true,
+        }
+    }
+
+    /// Reads once into `buffer`.
+    pub(crate) fn read(&mut self, buffer: &mut [u8]) -> Incoming {
+        loop {
+            match self.stream.read(buffer) {
+                Ok(0) => return Incoming::End,
+                Ok(n) => {
+                    // A short read has emptied the socket; the next bytes bring a new event.
+                    self.readable = n == buffer.len();
+                    return Incoming::Bytes(n);
+                }
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
+                    self.readable = false;
+                    return Incoming::Nothing;
+                }
+                Err(_) => return Incoming::End,
+            }
+        }
+    }
+
+    /// Sends `bytes`, or as much as the system takes; the rest is kept for later.
+    pub(crate) fn send(&mut self, bytes: &mut Vec<u8>) {
+        let mut sent = 0;
+        while sent < bytes.len() {
+            match self.stream.write(&bytes[sent..]) {
+                Ok(0) => {
+                    self.broken = true;
+                    break;
+                }
+                Ok(n) => sent += n,
+                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(_) => {
+                    self.broken = true;
+                    break;
+                }
+            }
+        }
+        if self.broken || sent == bytes.len() {
+            bytes.clear();
+        } else {
+            bytes.drain(..sent);
+        }
+    }
+
+    /// Sends what is waiting. An idle connection keeps no buffer.
+    pub(crate) fn flush(&mut self) {
+        if !self.output.is_empty() {
+            let mut output = std::mem::take(&mut self.output);
+            self.send(&mut output);
+            if !output.is_empty() {
+                self.output = output;
+            }
+        }
+        if self.output.len() > OUTPUT_MAX {
+            tracing::warn!(peer = %self.peer, bytes = self.output.len(), "client does not read; closing its connection");
+            self.broken = true;
+        }
+    }
+
+    /// Whether it is over.
+    pub(crate) fn is_done(&self) -> bool {
+        self.broken || (self.closing && self.output.is_empty())
+    }
+}
