@@ -1,19 +1,12 @@
 //! Snapshot files: the whole tree at (about) one moment.
 
+mod chunks;
+mod compression;
 mod reader;
+mod seal;
+mod snappy;
 mod writer;
 
+pub use compression::Compression;
 pub use reader::SnapshotReader;
 pub use writer::SnapshotWriter;
-
-/// How a snapshot file is packed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub enum Compression {
-    /// As it is.
-    #[default]
-    None,
-    /// One gzip stream, name ending in `.gz`.
-    Gzip,
-    /// Snappy blocks in the framing Java's library uses, name ending in `.snappy`.
-    Snappy,
-}

@@ -1,16 +1,48 @@
 //! Writing a snapshot file beside a log that must stay fast.
+//!
+//! The file goes to disk in small steps, each made durable before the next is written: a snapshot
+//! left in the page cache until its end would be written back all at once, and the log's syncs
+//! would wait in the same queue.
 
+use super::compression::Packer;
+use super::seal::seal;
 use super::Compression;
+use crate::dirs::{TEMPORARY, snapshot_name};
+use crate::disk::{DiskFile, OpenMode};
 use crate::{DataDirs, SharedDisk, StorageError};
 use proto::Zxid;
-use proto::snapshot::ZxidDigest;
-use std::path::PathBuf;
+use proto::jute::{put_i32, put_i64, put_string};
+use proto::snapshot::{END_OF_NODES, ZxidDigest};
+use simd_adler32::Adler32;
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Packed bytes written at once.
+const WRITE_BYTES: usize = 1 << 20;
+/// Packed bytes that may wait in the page cache.
+const UNSYNCED_BYTES_MAX: u64 = 4 << 20;
 
 /// Streams one snapshot into a temporary file that gets its name when it is complete and durable.
 /// Dropped before [`SnapshotWriter::finish`], it removes the temporary file.
 #[derive(Debug)]
 pub struct SnapshotWriter {
+    disk: SharedDisk,
     path: PathBuf,
+    temporary: Option<PathBuf>,
+    file: Box<dyn DiskFile>,
+    packer: Packer,
+    checksum: Adler32State,
+    written: u64,
+    unsynced: u64,
+}
+
+/// The running checksum; the library's type does not print itself.
+struct Adler32State(Adler32);
+
+impl std::fmt::Debug for Adler32State {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{:#x}", self.0.finish())
+    }
 }
 
 impl SnapshotWriter {
@@ -24,18 +56,37 @@ impl SnapshotWriter {
         zxid: Zxid,
         compression: Compression,
     ) -> Result<Self, StorageError> {
-        let _ = (disk, dirs, zxid, compression);
-        Ok(Self { path: PathBuf::new() })
+        let name = snapshot_name(zxid, compression);
+        let temporary = dirs.snap_dir().join(format!("{TEMPORARY}{name}"));
+        let file =
+            disk.open(&temporary, OpenMode::Replace).map_err(StorageError::io("create", &temporary))?;
+        Ok(Self {
+            disk,
+            path: dirs.snap_dir().join(name),
+            temporary: Some(temporary),
+            file,
+            packer: compression.packer(),
+            checksum: Adler32State(Adler32::new()),
+            written: 0,
+            unsynced: 0,
+        })
     }
 
     /// Appends what [`proto::snapshot::encode_prologue`] (first) and
     /// [`proto::snapshot::SnapshotNode::encode`] produce, in pieces of any size; pieces of 64 KiB
-    /// and more are cheapest.
+    /// and more are cheapest. Blocks on the disk.
     ///
     /// # Errors
     /// [`StorageError::Io`]; the snapshot is then to be given up.
     pub fn write(&mut self, bytes: &[u8]) -> Result<(), StorageError> {
-        let _ = bytes;
+        // In steps, so that one huge piece does not become one huge burst.
+        for step in bytes.chunks(WRITE_BYTES) {
+            self.checksum.0.write(step);
+            self.packer.push(step).map_err(self.failed("pack"))?;
+            if self.packer.packed().len() >= WRITE_BYTES {
+                self.flush()?;
+            }
+        }
         Ok(())
     }
 
@@ -45,11 +96,77 @@ impl SnapshotWriter {
     /// # Errors
     /// [`StorageError::Io`]; no file is left behind then.
     pub fn finish(
-        self,
+        mut self,
         digest: Option<ZxidDigest>,
         last_zxid: Option<Zxid>,
     ) -> Result<PathBuf, StorageError> {
-        let _ = (digest, last_zxid);
-        Ok(self.path.clone())
+        let mut block = Vec::new();
+        put_string(&mut block, Some(END_OF_NODES));
+        self.sealed(&block)?;
+        if let Some(digest) = digest {
+            block.clear();
+            put_i64(&mut block, digest.zxid.0);
+            put_i32(&mut block, digest.version);
+            put_i64(&mut block, digest.digest as i64);
+            self.sealed(&block)?;
+        }
+        if let Some(zxid) = last_zxid {
+            self.sealed(&zxid.0.to_be_bytes())?;
+        }
+        self.packer.end().map_err(self.failed("pack"))?;
+        self.flush()?;
+        self.file.sync_data().map_err(self.failed("sync"))?;
+        self.publish()?;
+        Ok(std::mem::take(&mut self.path))
+    }
+
+    /// Bytes in the file so far.
+    pub fn bytes(&self) -> u64 {
+        self.written
+    }
+
+    fn sealed(&mut self, block: &[u8]) -> Result<(), StorageError> {
+        self.write(block)?;
+        let seal = seal(&self.checksum.0);
+        self.write(&seal)
+    }
+
+    fn flush(&mut self) -> Result<(), StorageError> {
+        let packed = self.packer.packed();
+        let outcome = self.file.write_all_at(self.written, packed);
+        let len = packed.len() as u64;
+        packed.clear();
+        outcome.map_err(self.failed("write"))?;
+        self.written += len;
+        self.unsynced += len;
+        if self.unsynced >= UNSYNCED_BYTES_MAX {
+            self.unsynced = 0;
+            self.file.sync_data().map_err(self.failed("sync"))?;
+        }
+        Ok(())
+    }
+
+    /// The durable temporary file becomes the snapshot, durably.
+    fn publish(&mut self) -> Result<(), StorageError> {
+        if let Some(temporary) = &self.temporary {
+            self.disk.rename(temporary, &self.path).map_err(StorageError::io("rename", temporary))?;
+            self.temporary = None;
+        }
+        let dir = self.path.parent().unwrap_or(Path::new("."));
+        self.disk.sync_dir(dir).map_err(StorageError::io("sync", dir))
+    }
+
+    fn failed(&self, action: &'static str) -> impl FnOnce(io::Error) -> StorageError + use<> {
+        let path = self.temporary.clone().unwrap_or_default();
+        move |source| StorageError::Io { action, path, source }
+    }
+}
+
+impl Drop for SnapshotWriter {
+    fn drop(&mut self) {
+        if let Some(temporary) = &self.temporary {
+            // What cannot be removed now is removed at the next start.
+            let _ = self.disk.remove(temporary);
+        }
     }
 }

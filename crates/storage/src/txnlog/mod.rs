@@ -1,9 +1,14 @@
 //! The transaction log: `log.<first zxid>` files of framed, checksummed entries.
 
+mod format;
 mod reader;
+mod recovery;
+mod sequence;
+mod tail;
 mod truncate;
 mod writer;
 
-pub use reader::TxnLogReader;
+pub use reader::{EndCause, Step, TxnLogReader};
+pub(crate) use recovery::{drop_unborn, replay};
 pub use truncate::truncate;
 pub use writer::{LogOptions, SyncStats, TxnLog};
