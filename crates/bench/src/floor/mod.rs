@@ -1,0 +1,4 @@
+//! Floors: what no server on this machine can beat.
+
+pub mod echo;
+pub mod fsync;

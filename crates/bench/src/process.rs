@@ -1,0 +1,196 @@
+//! Server processes started for a measurement: configured, timed to their first answer, stopped.
+
+use crate::error::Error;
+use crate::java::Java;
+use crate::rawclient::RawClient;
+use std::fs::{self, File};
+use std::net::{Ipv4Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+/// Longest wait for a server's first answer.
+const START_PATIENCE: Duration = Duration::from_secs(180);
+/// Longest wait for a server to end when asked to.
+const STOP_PATIENCE: Duration = Duration::from_secs(60);
+
+/// What to run.
+#[derive(Debug, Clone)]
+pub enum Program {
+    /// The reference server.
+    Java {
+        /// Where it is.
+        java: Java,
+        /// Its heap as `-Xmx` takes it, or what the virtual machine chooses.
+        heap: Option<String>,
+    },
+    /// This server: the path of its binary.
+    Zabra(PathBuf),
+    /// The echo floor of a `zabra` binary, answering with this many bytes.
+    Echo(PathBuf, usize),
+}
+
+/// How a server is configured; the same file for every kind of server.
+#[derive(Debug, Clone)]
+pub struct Settings {
+    /// A directory of its own; data goes into `data` below it.
+    pub dir: PathBuf,
+    /// Client port on the loopback address.
+    pub port: u16,
+    /// Transactions between snapshots, or the server's default.
+    pub snap_count: Option<u32>,
+}
+
+impl Settings {
+    fn file(&self) -> String {
+        let mut text = format!(
+            "tickTime=2000\ndataDir={}\nclientPort={}\nclientPortAddress=127.0.0.1\nmaxClientCnxns=0\n\
+             admin.enableServer=false\n4lw.commands.whitelist=*\n",
+            self.data_dir().display(),
+            self.port
+        );
+        if let Some(count) = self.snap_count {
+            text.push_str(&format!("snapCount={count}\n"));
+        }
+        text
+    }
+
+    /// Where the server keeps log and snapshots.
+    pub fn data_dir(&self) -> PathBuf {
+        self.dir.join("data")
+    }
+}
+
+/// A running server; ended when dropped.
+#[derive(Debug)]
+pub struct Process {
+    child: Child,
+    name: &'static str,
+    address: SocketAddr,
+    log: PathBuf,
+    first_answer: Duration,
+}
+
+impl Process {
+    /// Starts `program` and waits for its first answer to a `getData` of a new session.
+    ///
+    /// # Errors
+    /// It could not be started, ended, or gave no answer in three minutes.
+    pub fn start(program: &Program, settings: &Settings) -> Result<Self, Error> {
+        fs::create_dir_all(settings.data_dir()).map_err(Error::file(settings.data_dir()))?;
+        let config = settings.dir.join("zoo.cfg");
+        fs::write(&config, settings.file()).map_err(Error::file(&config))?;
+        let log = settings.dir.join("server.log");
+        let output = File::create(&log).map_err(Error::file(&log))?;
+        let (name, mut command) = command(program, &config, settings.port);
+        let errors = output.try_clone().map_err(Error::file(&log))?;
+        command.stdin(Stdio::null()).stdout(output).stderr(errors);
+        let begin = Instant::now();
+        let child = command
+            .spawn()
+            .map_err(|e| Error::Server { name: name.to_owned(), reason: format!("cannot be started: {e}") })?;
+        let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
+        let mut process = Self { child, name, address, log, first_answer: Duration::ZERO };
+        process.first_answer = process.await_answer(begin)?;
+        Ok(process)
+    }
+
+    fn await_answer(&mut self, begin: Instant) -> Result<Duration, Error> {
+        loop {
+            // The loopback refuses at once while nobody listens, so this polls every millisecond.
+            let answered = RawClient::connect(self.address, START_PATIENCE)
+                .and_then(|mut client| client.get_data("/zookeeper"))
+                .is_ok();
+            let elapsed = begin.elapsed();
+            if answered {
+                return Ok(elapsed);
+            }
+            if let Ok(Some(status)) = self.child.try_wait() {
+                return Err(self.failed(format!("ended with {status} before it answered")));
+            }
+            if elapsed > START_PATIENCE {
+                return Err(self.failed("gave no answer in three minutes".into()));
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+    }
+
+    fn failed(&self, reason: String) -> Error {
+        let log = fs::read_to_string(&self.log).unwrap_or_default();
+        let from = log.lines().count().saturating_sub(5);
+        let tail = log.lines().skip(from).collect::<Vec<_>>().join("\n  ");
+        Error::Server { name: self.name.to_owned(), reason: format!("{reason}\n  {tail}") }
+    }
+
+    /// Time from the start of the process to its first answer.
+    pub fn first_answer(&self) -> Duration {
+        self.first_answer
+    }
+
+    /// The process.
+    pub fn pid(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// Its client address.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Asks the server to end and waits until it has.
+    ///
+    /// # Errors
+    /// It did not end within a minute; it is killed then.
+    pub fn stop(mut self) -> Result<(), Error> {
+        let pid = rustix::process::Pid::from_child(&self.child);
+        let _ = rustix::process::kill_process(pid, rustix::process::Signal::TERM);
+        let deadline = Instant::now() + STOP_PATIENCE;
+        while Instant::now() < deadline {
+            if matches!(self.child.try_wait(), Ok(Some(_))) {
+                return Ok(());
+            }
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        Err(self.failed("did not end when asked to".into()))
+    }
+}
+
+impl Drop for Process {
+    fn drop(&mut self) {
+        if matches!(self.child.try_wait(), Ok(None)) {
+            let _ = self.child.kill();
+            let _ = self.child.wait();
+        }
+    }
+}
+
+fn command(program: &Program, config: &Path, port: u16) -> (&'static str, Command) {
+    match program {
+        Program::Java { java, heap } => ("Java", java.command(config, heap.as_deref())),
+        Program::Zabra(binary) => {
+            let mut command = Command::new(binary);
+            command.arg("serve").arg(config);
+            ("Zabra", command)
+        }
+        Program::Echo(binary, size) => {
+            let mut command = Command::new(binary);
+            command.args(["bench", "floor", "echo", "--listen"]).arg(format!("127.0.0.1:{port}"));
+            command.arg("--size").arg(size.to_string());
+            ("echo floor", command)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_snapshot_interval_is_the_servers_own_unless_asked_for() {
+        let mut settings = Settings { dir: "/x".into(), port: 7, snap_count: None };
+        assert!(!settings.file().contains("snapCount"));
+        assert!(settings.file().contains("dataDir=/x/data\nclientPort=7\n"));
+        settings.snap_count = Some(9);
+        assert!(settings.file().ends_with("snapCount=9\n"));
+    }
+}
