@@ -6,6 +6,7 @@
 
 mod environment;
 mod metrics;
+mod operation;
 mod render;
 #[cfg(test)]
 mod tests;
@@ -15,6 +16,7 @@ mod word;
 
 pub use environment::environment;
 pub use metrics::{Gauges, Metric, MetricValue};
+pub use operation::operation_name;
 pub use render::{answer, render};
 pub use view::{
     Connection, ConnectionSession, DigestAt, DirectorySizes, Expiring, Mode, Samples, Summary, View,

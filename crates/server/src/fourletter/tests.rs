@@ -203,6 +203,13 @@ fn watches_are_listed_by_session_and_by_path() {
 }
 
 #[test]
+fn lists_without_entries_keep_their_shape() {
+    let view = Fixed { watched: Vec::new(), ..fixed() };
+    assert_eq!(render(Word::Wchc, &view), "\n");
+    assert_eq!(render(Word::Wchp, &view), "\n");
+}
+
+#[test]
 fn the_short_words_answer_without_a_newline() {
     check(Word::Ruok, "imok");
     check(Word::Isro, "rw");
