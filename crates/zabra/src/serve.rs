@@ -1,0 +1,182 @@
+//! `zabra serve`: configuration in, a running server, signals out.
+
+use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use tracing::Level;
+use tracing_subscriber::fmt::time::SystemTime;
+use zabra_server::config::{self, Config, EXIT_CONFIG, EXIT_DATA_DIR, Sources, Warning};
+use zabra_server::{Server, StartError};
+
+/// Where data goes when nothing says otherwise, under the working directory.
+const DEFAULT_DATA_DIR: &str = "zabra-data";
+
+/// Arguments of `zabra serve`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct Args {
+    /// ZooKeeper's zoo.cfg; or, as ZooKeeper takes it: PORT DATADIR [TICKTIME [MAXCLIENTCNXNS]].
+    /// Without it a standalone server starts on 127.0.0.1:2181.
+    #[arg(value_name = "CONFIG | PORT DATADIR ...", num_args = 0..=4)]
+    config: Vec<String>,
+    /// Data directory; `zabra-data` in the working directory when there is no configuration.
+    #[arg(long, value_name = "DIR")]
+    data_dir: Option<PathBuf>,
+    /// Client port.
+    #[arg(long, value_name = "PORT")]
+    port: Option<u16>,
+    /// Address to listen on; `0.0.0.0` for all.
+    #[arg(long, value_name = "HOST")]
+    host: Option<String>,
+    /// Sets a key as a JVM flag would: -Dzookeeper.snapCount=1000.
+    #[arg(short = 'D', value_name = "KEY=VALUE", allow_hyphen_values = true)]
+    define: Vec<String>,
+    /// Least severe level that is logged: error, warn, info, debug or trace.
+    #[arg(long, value_name = "LEVEL", default_value = "info")]
+    log_level: Level,
+    /// Log as JSON, one object a line.
+    #[arg(long)]
+    log_json: bool,
+    /// Explain every configuration key, then exit.
+    #[arg(long)]
+    help_config: bool,
+}
+
+/// Runs a server until a signal or a failure ends it.
+pub(crate) fn run(args: Args) -> ExitCode {
+    if args.help_config {
+        println!("{}", config::help());
+        return ExitCode::SUCCESS;
+    }
+    start_logging(&args);
+    let (config, warnings) = match load(&args) {
+        Ok(loaded) => loaded,
+        Err(error) => {
+            eprintln!("{error}\nInvalid config, exiting abnormally");
+            return exit(EXIT_CONFIG);
+        }
+    };
+    for warning in warnings {
+        match warning.is_notice() {
+            true => tracing::info!("{warning}"),
+            false => tracing::warn!("{warning}"),
+        }
+    }
+    match Server::start(config) {
+        Ok(server) => serve(server),
+        Err(error) => {
+            eprintln!("{error}");
+            if matches!(error, StartError::Storage(_)) {
+                eprintln!("Unable to access datadir, exiting abnormally");
+                return exit(EXIT_DATA_DIR);
+            }
+            exit(1)
+        }
+    }
+}
+
+fn exit(code: i32) -> ExitCode {
+    ExitCode::from(u8::try_from(code).unwrap_or(1))
+}
+
+fn start_logging(args: &Args) {
+    let builder = tracing_subscriber::fmt()
+        .with_max_level(args.log_level)
+        .with_writer(std::io::stderr)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_timer(SystemTime)
+        .with_target(false);
+    match args.log_json {
+        true => builder.json().flatten_event(true).init(),
+        false => builder.init(),
+    }
+}
+
+fn load(args: &Args) -> Result<(Config, Vec<Warning>), config::ConfigError> {
+    let words: Vec<&str> = args.config.iter().map(String::as_str).collect();
+    let mut sources = match words.as_slice() {
+        [] => Sources::standalone(PathBuf::from(DEFAULT_DATA_DIR)),
+        [file] => {
+            let mut sources = Sources::new();
+            sources.file(&PathBuf::from(file))?;
+            sources
+        }
+        [port, data_dir, rest @ ..] => {
+            Sources::positional(port, PathBuf::from(data_dir), rest.first().copied(), rest.get(1).copied())
+        }
+    };
+    sources.environment(std::env::vars());
+    for define in &args.define {
+        sources.flag(define);
+    }
+    if let Some(data_dir) = &args.data_dir {
+        sources.data_dir(data_dir.clone());
+    }
+    if let Some(port) = args.port {
+        sources.argument("clientPort", &port.to_string());
+    }
+    if let Some(host) = &args.host {
+        sources.argument("clientPortAddress", host);
+    }
+    sources.load()
+}
+
+fn serve(server: Server) -> ExitCode {
+    announce(&server);
+    let stop = server.stopper();
+    let mut signals = match Signals::new([SIGINT, SIGTERM]) {
+        Ok(signals) => signals,
+        Err(error) => {
+            tracing::warn!(%error, "signals cannot be caught; only kill -9 ends this server");
+            return finish(server);
+        }
+    };
+    let handle = signals.handle();
+    let catcher = std::thread::spawn(move || {
+        if let Some(signal) = signals.forever().next() {
+            tracing::info!(signal, "stopping");
+            stop();
+        }
+    });
+    let code = finish(server);
+    handle.close();
+    // A catcher that panicked has nothing left to do either.
+    let _ = catcher.join();
+    code
+}
+
+fn finish(server: Server) -> ExitCode {
+    match server.wait() {
+        Ok(()) => {
+            tracing::info!("stopped");
+            ExitCode::SUCCESS
+        }
+        Err(stopped) => {
+            tracing::error!(reason = %stopped, "stopped to protect the data; restart after mending the cause");
+            exit(1)
+        }
+    }
+}
+
+fn announce(server: &Server) {
+    let config = server.config();
+    let address = server.address();
+    tracing::info!(
+        version = %zabra_server::version(),
+        %address,
+        data_dir = %config.data_dir.display(),
+        log_dir = %config.data_log_dir.display(),
+        tick_ms = config.tick_time.as_millis() as u64,
+        snap_count = config.storage.snap_count,
+        fsync = config.storage.force_sync,
+        "serving"
+    );
+    let host = match address {
+        _ if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
+        SocketAddr::V4(_) | SocketAddr::V6(_) => address.to_string(),
+    };
+    eprintln!("Zabra listens on {address}, keeps its data in {}.", config.data_dir.display());
+    eprintln!("Connect with: zkCli.sh -server {host}");
+}
