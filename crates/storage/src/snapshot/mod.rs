@@ -9,4 +9,5 @@ mod writer;
 
 pub use compression::Compression;
 pub use reader::SnapshotReader;
+pub(crate) use reader::verify;
 pub use writer::SnapshotWriter;

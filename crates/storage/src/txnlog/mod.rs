@@ -9,6 +9,6 @@ mod truncate;
 mod writer;
 
 pub use reader::{EndCause, Step, TxnLogReader};
-pub(crate) use recovery::{drop_unborn, replay};
+pub(crate) use recovery::{TORN, drop_unborn, replay};
 pub use truncate::truncate;
 pub use writer::{LogOptions, SyncStats, TxnLog};
