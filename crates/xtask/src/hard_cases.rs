@@ -95,7 +95,7 @@ fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
         let (path, name) = (entry.path(), entry.file_name());
         let name = name.to_string_lossy();
         let kind = entry.file_type().map_err(failed)?;
-        if kind.is_dir() && name != "target" && !name.starts_with('.') {
+        if kind.is_dir() && !matches!(&*name, "target" | "data") && !name.starts_with('.') {
             collect(&path, files)?;
         } else if kind.is_file() && [".rs", ".py", ".java"].iter().any(|end| name.ends_with(end)) {
             files.push(path);

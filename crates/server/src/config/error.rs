@@ -181,6 +181,15 @@ pub enum Warning {
         /// Why.
         why: &'static str,
     },
+    /// The setting gives up a safety that is on by default.
+    Risk {
+        /// Where it stands.
+        origin: Origin,
+        /// The key with its value.
+        setting: &'static str,
+        /// What may happen.
+        risk: &'static str,
+    },
     /// One member is listed: it serves alone.
     OneServer {
         /// Where it stands.
@@ -222,6 +231,7 @@ impl fmt::Display for Warning {
             Warning::Meaningless { origin, key, why } => {
                 write!(f, "{origin}: {key} has no effect here: {why}")
             }
+            Warning::Risk { origin, setting, risk } => write!(f, "{origin}: with {setting} {risk}"),
             Warning::OneServer { origin, key } => {
                 write!(f, "{origin}: {key} is the only server listed; running standalone")
             }

@@ -7,6 +7,18 @@ use super::{suggest, value};
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+/// Values that give up a safety: key, value, both as shown, and what may happen.
+const RISKS: [(&str, &str, &str, &str); 3] = [
+    ("forceSync", "no", "forceSync=no", "a power failure may lose acknowledged writes"),
+    ("skipACL", "yes", "skipACL=yes", "every client may read and change every node"),
+    (
+        "snapshot.trust.empty",
+        "true",
+        "snapshot.trust.empty=true",
+        "a lost snapshot goes unnoticed; set it for one start only",
+    ),
+];
+
 /// A value somebody set. It may be a credential, so there is no `Debug`.
 pub(super) struct Setting {
     pub key: &'static Key,
@@ -66,6 +78,7 @@ impl Settings {
                 return Err(setting.bad_value(name));
             }
             setting.warn_if_raised(name, warnings);
+            setting.warn_if_risky(warnings);
         }
         Ok(())
     }
@@ -152,6 +165,14 @@ impl Setting {
         self.value.is_empty()
             || (self.key.kind == table::PORT_OR_OFF && self.value == "0")
             || (self.key.name == "authProvider.*" && table::BUILT_IN_PROVIDERS.contains(&self.value.as_str()))
+    }
+
+    fn warn_if_risky(&self, warnings: &mut Vec<Warning>) {
+        for (key, value, setting, risk) in RISKS {
+            if self.key.name == key && self.value.eq_ignore_ascii_case(value) {
+                warnings.push(Warning::Risk { origin: self.origin.clone(), setting, risk });
+            }
+        }
     }
 
     fn warn_if_raised(&self, name: &str, warnings: &mut Vec<Warning>) {

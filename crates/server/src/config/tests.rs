@@ -82,7 +82,7 @@ fn a_sample_file_sets_what_it_says() {
          flushDelay=30\n4lw.commands.whitelist=stat, ruok\nskipACL=yes\nextendedTypesEnabled=TRUE\n",
     )
     .unwrap();
-    assert_eq!(warnings, []);
+    assert!(matches!(warnings[..], [Warning::Risk { .. }, Warning::Risk { .. }]), "{warnings:?}");
     assert_eq!(config.client_port, ClientPort { host: Some("::1".into()), port: 2182, backlog: Some(100) });
     assert_eq!(config.data_log_dir, Path::new("/log"));
     assert_eq!(config.limits.max_connections_per_address, None);
@@ -340,6 +340,56 @@ fn the_positional_form_sets_port_directory_tick_and_connections() {
         error.to_string(),
         "command line: clientPort=x is not allowed; expected a whole number from 1 to 65535"
     );
+}
+
+#[test]
+fn settings_that_give_up_a_safety_are_pointed_out() {
+    warned("forceSync=no", "zoo.cfg:3: with forceSync=no a power failure may lose acknowledged writes");
+    assert!(with("snapshot.trust.empty=TRUE").is_ok_and(|(_, warnings)| warnings.len() == 1));
+    assert!(with("skipACL=no\nforceSync=yes").is_ok_and(|(_, warnings)| warnings.is_empty()));
+}
+
+#[test]
+fn no_value_of_any_key_makes_loading_panic() {
+    const VALUES: [&str; 22] = [
+        "",
+        "0",
+        "-1",
+        "1",
+        "-2147483649",
+        "2147483647",
+        "2147483648",
+        "9223372036854775807",
+        "9223372036854775808",
+        "-9223372036854775808",
+        "true",
+        "no",
+        "NaN",
+        "1e309",
+        "0.5",
+        "5 d",
+        "2147483647d",
+        "a:1:2;3",
+        "::",
+        "\\u0000",
+        "\\ud83d\\ude00",
+        "*,srvr",
+    ];
+    let mut accepted = 0;
+    for key in table::keys() {
+        let name = key.name.replace('*', "1");
+        for value in VALUES {
+            match load(&format!("dataDir=/d\nclientPort=2181\n{name}={value}")) {
+                Ok((config, _)) => {
+                    assert!(config.sessions.min_timeout <= config.sessions.max_timeout, "{name}={value}");
+                    assert!(!config.tick_time.is_zero(), "{name}={value}");
+                    accepted += 1;
+                }
+                Err(error) => assert!(error.to_string().contains(&name), "{name}={value}: {error}"),
+            }
+        }
+    }
+    assert!(accepted > 500, "{accepted} accepted");
 }
 
 #[test]

@@ -184,11 +184,10 @@ impl Key {
         self.name.ends_with('*')
     }
 
-    fn matches(&self, name: &str) -> bool {
-        match self.name.strip_suffix('*') {
-            Some(prefix) => name.len() > prefix.len() && name.starts_with(prefix),
-            None => self.name == name,
-        }
+    /// Whether `name` belongs to the row's family.
+    fn covers(&self, name: &str) -> bool {
+        let prefix = self.name.strip_suffix('*');
+        prefix.is_some_and(|prefix| name.len() > prefix.len() && name.starts_with(prefix))
     }
 }
 
@@ -254,7 +253,9 @@ pub fn keys() -> impl Iterator<Item = &'static Key> {
 /// longer family over a shorter one.
 pub fn find(name: &str) -> Option<&'static Key> {
     let name = name.strip_prefix("zookeeper.").unwrap_or(name);
-    keys().filter(|key| key.matches(name)).max_by_key(|key| (!key.is_family(), key.name.len()))
+    keys()
+        .find(|key| key.name == name)
+        .or_else(|| keys().filter(|key| key.covers(name)).max_by_key(|key| key.name.len()))
 }
 
 const JVM: &str = "there is no JVM";
