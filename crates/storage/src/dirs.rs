@@ -115,11 +115,7 @@ impl DataDirs {
 
     /// Both directories, or the one that is both.
     fn distinct(&self) -> Vec<&Path> {
-        if self.log_dir == self.snap_dir {
-            vec![&self.snap_dir]
-        } else {
-            vec![&self.snap_dir, &self.log_dir]
-        }
+        if self.log_dir == self.snap_dir { vec![&self.snap_dir] } else { vec![&self.snap_dir, &self.log_dir] }
     }
 }
 

@@ -280,7 +280,9 @@ impl State {
                 return true;
             }
             match fault {
-                Fault::ErrorOnce | Fault::ErrorAlways => outcome = Err(io::Error::other("injected I/O error")),
+                Fault::ErrorOnce | Fault::ErrorAlways => {
+                    outcome = Err(io::Error::other("injected I/O error"))
+                }
                 Fault::ShortWrite(bytes) => outcome = Ok(Some(*bytes)),
             }
             *fault == Fault::ErrorAlways

@@ -1,8 +1,8 @@
 //! Reading a snapshot file into a sink.
 
+use super::Compression;
 use super::chunks::{Chunk, Chunks};
 use super::seal::{DIGEST_BYTES, LAST_ZXID_BYTES, SEAL_BYTES, resume, unwind};
-use super::Compression;
 use crate::disk::OpenMode;
 use crate::{SharedDisk, StorageError};
 use proto::jute::{DecodeError, Reader, Wire};

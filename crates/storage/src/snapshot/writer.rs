@@ -4,9 +4,9 @@
 //! left in the page cache until its end would be written back all at once, and the log's syncs
 //! would wait in the same queue.
 
+use super::Compression;
 use super::compression::Packer;
 use super::seal::seal;
-use super::Compression;
 use crate::dirs::{TEMPORARY, snapshot_name};
 use crate::disk::{DiskFile, OpenMode};
 use crate::{DataDirs, SharedDisk, StorageError};

@@ -120,14 +120,17 @@ impl Replay {
                 Step::Entry { offset, bytes } => (offset, bytes),
                 Step::End { offset, cause } => return Ok(End { reader, offset, cause, entries }),
             };
-            let outcome = decode_entry(bytes).map_err(|e| format!("an entry cannot be decoded: {e}")).and_then(
-                |(header, txn, digest)| {
+            let outcome = decode_entry(bytes)
+                .map_err(|e| format!("an entry cannot be decoded: {e}"))
+                .and_then(|(header, txn, digest)| {
                     if entries == 0 && header.zxid != file.zxid {
-                        return Err(format!("the first entry is {}, the name says {}", header.zxid, file.zxid));
+                        return Err(format!(
+                            "the first entry is {}, the name says {}",
+                            header.zxid, file.zxid
+                        ));
                     }
                     self.entry(&header, bytes, || on_entry(&header, txn, digest))
-                },
-            );
+                });
             outcome.map_err(|what| self.blame(&reader, offset, what))?;
             entries += 1;
         }
@@ -171,10 +174,11 @@ impl Replay {
     /// Damage at the end of one file shows only as a gap in front of the next: name the damage.
     fn blame(&self, reader: &TxnLogReader, offset: u64, what: String) -> StorageError {
         match &self.ended {
-            Some(End { reader: earlier, offset: end, cause: EndCause::Invalid(cause), .. }) => earlier.corrupt(
-                *end,
-                format!("{cause}, and in {} at byte {offset} {what}", reader.path().display()),
-            ),
+            Some(End { reader: earlier, offset: end, cause: EndCause::Invalid(cause), .. }) => earlier
+                .corrupt(
+                    *end,
+                    format!("{cause}, and in {} at byte {offset} {what}", reader.path().display()),
+                ),
             _ => reader.corrupt(offset, what),
         }
     }

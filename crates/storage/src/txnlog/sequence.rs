@@ -1,8 +1,8 @@
 //! The order of zxids: what may follow what.
 
+use proto::OpCode;
 use proto::Zxid;
 use proto::txn::TxnHeader;
-use proto::OpCode;
 use simd_adler32::adler32;
 
 /// Where an entry stands relative to the one before.
@@ -96,8 +96,7 @@ mod tests {
         assert_eq!(place(last, last, OpCode::Create), Place::Conflict);
         assert_eq!(place(last, last, OpCode::Error), Place::Repeat);
         assert_eq!(place(last, Zxid::new(3, 6), OpCode::Error), Place::Conflict);
-        let header =
-            TxnHeader { client_id: SessionId(1), cxid: 2, zxid: Zxid::new(3, 8), time: 3, kind: 1 };
+        let header = TxnHeader { client_id: SessionId(1), cxid: 2, zxid: Zxid::new(3, 8), time: 3, kind: 1 };
         let mut sequence = Sequence::after(last);
         assert_eq!(sequence.place(&header, b"same"), Place::Next);
         assert_eq!(sequence.place(&header, b"same"), Place::Repeat);

@@ -11,9 +11,7 @@
 //!    batch never finished: cut. (A rotted entry *and* a crash would look the same.)
 //! 4. A file made by the reference: refuse when a valid entry follows, cut otherwise.
 
-use super::format::{
-    BatchMark, END_OF_ENTRY, ENTRY_BYTES_MIN, FRAME_BYTES, MAKER, MARK_BYTES,
-};
+use super::format::{BatchMark, END_OF_ENTRY, ENTRY_BYTES_MIN, FRAME_BYTES, MAKER, MARK_BYTES};
 use crate::disk::DiskFile;
 use proto::jute::Reader;
 use simd_adler32::adler32;
