@@ -107,7 +107,7 @@ fn load(args: &Args) -> Result<(Config, Vec<Warning>), config::ConfigError> {
             Sources::positional(port, PathBuf::from(data_dir), rest.first().copied(), rest.get(1).copied())
         }
     };
-    sources.environment(std::env::vars());
+    sources.environment(std::env::vars_os());
     for define in &args.define {
         sources.flag(define);
     }

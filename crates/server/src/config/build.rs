@@ -12,7 +12,7 @@ use crate::fourletter::{Whitelist, Word};
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Builds the configuration; `data_dir` is the command line's and wins over the file's.
+/// Builds the configuration; `data_dir`, when given, is used whatever `dataDir` says.
 ///
 /// # Errors
 /// A required key is missing, or keys contradict each other.

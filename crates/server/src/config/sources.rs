@@ -9,7 +9,11 @@ use super::error::{ConfigError, Origin, Warning};
 use super::model::Config;
 use super::settings::Settings;
 use super::{build, properties};
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
+
+/// What our environment variables begin with.
+const PREFIX: &str = "ZOOKEEPER_";
 
 /// One key with its value as somebody wrote it. The value may be a credential, so there is no `Debug`.
 pub(super) struct Written {
@@ -27,6 +31,7 @@ pub struct Sources {
     file: Vec<Written>,
     arguments: Vec<Written>,
     data_dir: Option<PathBuf>,
+    default_data_dir: Option<PathBuf>,
     warnings: Vec<Warning>,
 }
 
@@ -36,10 +41,10 @@ impl Sources {
         Sources::default()
     }
 
-    /// For a server started without a file: port 2181 on 127.0.0.1 and a tick of 2 seconds unless another
-    /// source says otherwise.
+    /// For a server started without a file: port 2181 on 127.0.0.1, a tick of 2 seconds and this data directory,
+    /// unless another source says otherwise.
     pub fn standalone(data_dir: PathBuf) -> Sources {
-        let mut sources = Sources { data_dir: Some(data_dir), ..Sources::default() };
+        let mut sources = Sources { default_data_dir: Some(data_dir), ..Sources::default() };
         for (name, value) in
             [("clientPort", "2181"), ("clientPortAddress", "127.0.0.1"), ("tickTime", "2000")]
         {
@@ -67,14 +72,16 @@ impl Sources {
         sources
     }
 
-    /// Takes the environment's variables, usually `std::env::vars()`; others than ours are passed over.
-    pub fn environment(&mut self, variables: impl IntoIterator<Item = (String, String)>) {
-        let mut variables: Vec<_> = variables.into_iter().collect();
+    /// Takes the environment's variables, usually `std::env::vars_os()`; others than ours are passed over.
+    pub fn environment<T: Into<OsString>>(&mut self, variables: impl IntoIterator<Item = (T, T)>) {
+        let texts = |(name, value): (T, T)| {
+            let name = name.into().into_string().ok().filter(|name| name.starts_with(PREFIX))?;
+            Some((name, value.into().to_string_lossy().into_owned()))
+        };
+        let mut variables: Vec<(String, String)> = variables.into_iter().filter_map(texts).collect();
         variables.sort();
         for (variable, value) in variables {
-            if let Some(rest) = variable.strip_prefix("ZOOKEEPER_") {
-                self.variable(&variable, rest, value);
-            }
+            self.variable(&variable, value);
         }
     }
 
@@ -133,12 +140,14 @@ impl Sources {
             settings.add(layer, &mut warnings);
         }
         settings.check(&mut warnings)?;
-        let config = build::config(&settings, self.data_dir, &mut warnings)?;
+        let is_set = settings.set("dataDir").is_some_and(|setting| !setting.value.is_empty());
+        let data_dir = self.data_dir.or(self.default_data_dir.filter(|_| !is_set));
+        let config = build::config(&settings, data_dir, &mut warnings)?;
         Ok((config, warnings))
     }
 
-    fn variable(&mut self, variable: &str, rest: &str, value: String) {
-        let letters = letters(rest);
+    fn variable(&mut self, variable: &str, value: String) {
+        let letters = letters(&variable[PREFIX.len()..]);
         let key = super::table::keys().find(|key| !key.is_family() && self::letters(key.name) == letters);
         let origin = Origin::Environment(variable.to_string());
         match key {

@@ -330,6 +330,33 @@ fn container_service_links_are_not_taken_for_settings() {
 }
 
 #[test]
+fn the_data_directory_comes_from_the_strongest_source() {
+    let environment = [("ZOOKEEPER_DATA_DIR", "/environment"), ("OTHER", "x")];
+    let mut sources = Sources::standalone("/default".into());
+    sources.environment(environment);
+    assert_eq!(sources.load().unwrap().0.data_dir, Path::new("/environment"));
+    let mut sources = Sources::standalone("/default".into());
+    sources.environment(environment);
+    sources.data_dir("/argument".into());
+    let config = sources.load().unwrap().0;
+    assert_eq!(
+        (config.data_dir.as_path(), config.data_log_dir.as_path()),
+        (Path::new("/argument"), Path::new("/argument"))
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn variables_that_are_no_text_do_no_harm() {
+    use std::ffi::OsString;
+    use std::os::unix::ffi::OsStringExt;
+    let bytes = |text: &[u8]| OsString::from_vec(text.to_vec());
+    let mut sources = Sources::standalone("/d".into());
+    sources.environment([(bytes(b"X\xff"), bytes(b"1")), (bytes(b"ZOOKEEPER_TICK_TIME"), bytes(b"\xff1"))]);
+    assert!(matches!(sources.load(), Err(ConfigError::BadValue { .. })));
+}
+
+#[test]
 fn the_positional_form_sets_port_directory_tick_and_connections() {
     let (config, _) = Sources::positional("2199", "/d".into(), Some("500"), Some("7")).load().unwrap();
     assert_eq!((config.client_port.port, config.client_port.host), (2199, None));
