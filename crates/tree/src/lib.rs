@@ -11,12 +11,23 @@
 pub mod auth;
 pub mod ops;
 
+mod acl;
+mod arena;
+mod digest;
+mod edit;
+mod families;
+mod index;
 mod loader;
 mod outstanding;
+mod owner;
+mod owners;
+mod quota;
 mod settings;
 mod snapshot;
 mod tree;
 mod watches;
+mod znode;
+mod znodes;
 
 pub use loader::Loader;
 pub use ops::{

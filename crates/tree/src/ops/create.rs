@@ -1,0 +1,228 @@
+//! `create`, `create2`, `createContainer`, `createTTL`.
+//!
+//! //= java: PrepRequestProcessor.pRequest2TxnCreate, DataTree.createNode
+
+use super::decider::{Decider, creatable, valid};
+use super::outcome::Outcome;
+use crate::auth::fixup_acl;
+use crate::edit::parent_path;
+use crate::outstanding::{Record, Use};
+use crate::owner::{self, CONTAINER, Owner, TTL_MAX_MS, ttl_owner};
+use crate::quota::{self, quota_path};
+use crate::tree::Tree;
+use crate::watches::Effects;
+use proto::acl::{Acl, perms};
+use proto::request::{CreateMode, CreateRequest, CreateTtlRequest};
+use proto::stat::StatPersisted;
+use proto::txn::{CreateContainerTxn, CreateTtlTxn, CreateTxn, Txn, TxnHeader};
+use proto::{ErrorCode, OpCode};
+
+/// Decides a `createTTL`.
+pub(super) fn prepare_ttl(on: &mut Decider<'_>, request: &CreateTtlRequest<'_>) -> Result<Txn, ErrorCode> {
+    let create = CreateRequest {
+        path: request.path.as_ref().into(),
+        data: request.data,
+        acl: request.acl.clone(),
+        flags: request.flags,
+    };
+    prepare(on, OpCode::CreateTtl, &create, Some(request.ttl))
+}
+
+/// Decides any create.
+pub(super) fn prepare(
+    on: &mut Decider<'_>,
+    op: OpCode,
+    request: &CreateRequest<'_>,
+    ttl_ms: Option<i64>,
+) -> Result<Txn, ErrorCode> {
+    let mode = check_mode(on, request.flags, ttl_ms)?;
+    on.require_session()?;
+    let parent_path = creatable(&request.path)?;
+    let acl = fixup_acl(on.settings(), request.acl.as_deref(), on.ctx.auth)?;
+    let parent = on.existing(parent_path)?;
+    on.require(&parent, perms::CREATE)?;
+    let path = final_path(&request.path, mode, parent.stat.cversion);
+    valid(&path)?;
+    if on.lookup(&path).is_some() {
+        return Err(ErrorCode::NodeExists);
+    }
+    if matches!(owner::classify(on.settings(), parent.stat.ephemeral_owner), Owner::Session(_)) {
+        return Err(ErrorCode::NoChildrenForEphemerals);
+    }
+    let usage = Use { count: 1, bytes: request.data.map_or(0, <[u8]>::len) as i64 };
+    on.check_quota(&path, usage)?;
+
+    let parent_cversion = parent.stat.cversion.wrapping_add(1);
+    let data = request.data.map(<[u8]>::to_vec);
+    let owner = match (op, ttl_ms) {
+        (OpCode::CreateContainer, _) => CONTAINER,
+        (_, Some(ttl_ms)) => ttl_owner(ttl_ms),
+        _ if mode.is_ephemeral() => on.ctx.session.0,
+        _ => 0,
+    };
+    note(on, &path, (parent_path, parent, parent_cversion), request.data, &acl, owner);
+    on.charge(&path, usage);
+    Ok(match (op, ttl_ms) {
+        (OpCode::CreateContainer, _) => {
+            Txn::CreateContainer(CreateContainerTxn { path, data, acl, parent_cversion })
+        }
+        (_, Some(ttl)) => Txn::CreateTtl(CreateTtlTxn { path, data, acl, parent_cversion, ttl }),
+        _ => {
+            let ephemeral = mode.is_ephemeral();
+            Txn::Create(op, CreateTxn { path, data, acl, ephemeral, parent_cversion })
+        }
+    })
+}
+
+/// Flags that mean something, and a time to live exactly where there has to be one (HC-76). The
+/// reference lets a `createTTL` with plain flags and a negative time pass, and dies of it.
+fn check_mode(on: &Decider<'_>, flags: i32, ttl_ms: Option<i64>) -> Result<CreateMode, ErrorCode> {
+    let mode = CreateMode::from_flags(flags).ok_or(ErrorCode::BadArguments)?;
+    if mode.is_ttl() && !on.settings().extended_types {
+        return Err(ErrorCode::Unimplemented);
+    }
+    match ttl_ms {
+        Some(ttl_ms) if mode.is_ttl() && (1..=TTL_MAX_MS).contains(&ttl_ms) => Ok(mode),
+        None if !mode.is_ttl() => Ok(mode),
+        _ => Err(ErrorCode::BadArguments),
+    }
+}
+
+/// The name a node gets: sequential ones end in the number of creations their parent has seen, ten
+/// digits in ASCII whatever the locale (HC-107, HC-108).
+fn final_path(path: &str, mode: CreateMode, parent_cversion: i32) -> String {
+    if mode.is_sequential() { format!("{path}{parent_cversion:010}") } else { path.to_owned() }
+}
+
+/// Notes the new node and its parent as outstanding.
+fn note(
+    on: &mut Decider<'_>,
+    path: &str,
+    (parent_path, parent, cversion): (&str, Record, i32),
+    data: Option<&[u8]>,
+    acl: &[Acl],
+    owner: i64,
+) {
+    let zxid = on.ctx.zxid;
+    let mut after = parent.clone();
+    after.children += 1;
+    after.stat.cversion = cversion;
+    after.stat.pzxid = zxid.0;
+    on.put(parent_path, Some(&parent), Some(after));
+    let record = Record {
+        stat: fresh_stat(zxid.0, on.ctx.time_ms, owner),
+        children: 0,
+        acl: acl.into(),
+        data_len: data.map_or(0, <[u8]>::len),
+        prefix: on.prefix(path, data),
+    };
+    on.put(path, None, Some(record));
+    if matches!(owner::classify(on.settings(), owner), Owner::Session(_)) {
+        on.pending.created_by(zxid, on.ctx.session, path);
+    }
+}
+
+fn fresh_stat(zxid: i64, time: i64, ephemeral_owner: i64) -> StatPersisted {
+    StatPersisted {
+        czxid: zxid,
+        mzxid: zxid,
+        pzxid: zxid,
+        ctime: time,
+        mtime: time,
+        ephemeral_owner,
+        ..StatPersisted::default()
+    }
+}
+
+/// What the kinds of creates have in common when they are applied.
+struct NewNode<'a> {
+    path: &'a str,
+    data: Option<&'a [u8]>,
+    acl: &'a [Acl],
+    owner: i64,
+    parent_cversion: i32,
+}
+
+/// Performs a `create` or `create2`.
+pub(super) fn apply(
+    tree: &mut Tree,
+    header: &TxnHeader,
+    _op: OpCode,
+    txn: &CreateTxn,
+    effects: &mut Effects<'_>,
+) -> Outcome {
+    let new = NewNode {
+        path: &txn.path,
+        data: txn.data.as_deref(),
+        acl: &txn.acl,
+        owner: if txn.ephemeral { header.client_id.0 } else { 0 },
+        parent_cversion: txn.parent_cversion,
+    };
+    insert(tree, header, &new, effects)
+}
+
+/// Performs a `createContainer`.
+pub(super) fn apply_container(
+    tree: &mut Tree,
+    header: &TxnHeader,
+    txn: &CreateContainerTxn,
+    effects: &mut Effects<'_>,
+) -> Outcome {
+    let new = NewNode {
+        path: &txn.path,
+        data: txn.data.as_deref(),
+        acl: &txn.acl,
+        owner: CONTAINER,
+        parent_cversion: txn.parent_cversion,
+    };
+    insert(tree, header, &new, effects)
+}
+
+/// Performs a `createTTL`. A time out of range, which older servers let into their logs, makes a plain
+/// node.
+pub(super) fn apply_ttl(
+    tree: &mut Tree,
+    header: &TxnHeader,
+    txn: &CreateTtlTxn,
+    effects: &mut Effects<'_>,
+) -> Outcome {
+    let new = NewNode {
+        path: &txn.path,
+        data: txn.data.as_deref(),
+        acl: &txn.acl,
+        owner: if (1..=TTL_MAX_MS).contains(&txn.ttl) { ttl_owner(txn.ttl) } else { 0 },
+        parent_cversion: txn.parent_cversion,
+    };
+    insert(tree, header, &new, effects)
+}
+
+fn insert(tree: &mut Tree, header: &TxnHeader, new: &NewNode<'_>, effects: &mut Effects<'_>) -> Outcome {
+    let path = new.path;
+    let parent_path = parent_path(path).unwrap_or_default();
+    let Some(parent) = tree.nodes.find(parent_path) else { return Outcome::Error(ErrorCode::NoNode) };
+    let acl = tree.acls.acquire(new.acl);
+    if let Some(existing) = tree.nodes.find(path) {
+        // Only over a fuzzy snapshot. The list may be one the snapshot did not have yet.
+        let node = tree.nodes.get_mut(existing);
+        let before = std::mem::replace(&mut node.acl, acl);
+        tree.acls.release(before);
+        tree.raise_cversion(parent, parent_path, new.parent_cversion, header.zxid);
+        return Outcome::Error(ErrorCode::NodeExists);
+    }
+    tree.raise_cversion(parent, parent_path, new.parent_cversion, header.zxid);
+    let stat = fresh_stat(header.zxid.0, header.time, new.owner);
+    let id = tree.attach(parent, path, new.data, &stat, acl);
+    // Taken before quotas touch the node: a stats node answers with what its client wrote.
+    let stat = tree.stat_of(id);
+    if let Some(covered) = quota_path(path, quota::LIMITS) {
+        tree.quotas.insert(covered);
+    }
+    if let Some(covered) = quota_path(path, quota::STATS) {
+        tree.recount(covered);
+    }
+    tree.charge(path, 1, new.data.map_or(0, <[u8]>::len) as i64);
+    if effects.anyone_listens() {
+        effects.created(path, tree.acl_of(id), parent_path, tree.acl_of(parent));
+    }
+    Outcome::Created { path: path.to_owned(), stat }
+}

@@ -1,0 +1,74 @@
+//! `delete` and `deleteContainer`.
+//!
+//! //= java: PrepRequestProcessor.pRequest2Txn, DataTree.deleteNode
+
+use super::decider::{Decider, deletable, next_version};
+use super::outcome::Outcome;
+use crate::edit::parent_path;
+use crate::owner::{self, Owner};
+use crate::quota::{self, quota_path};
+use crate::tree::Tree;
+use crate::watches::Effects;
+use proto::acl::perms;
+use proto::request::DeleteRequest;
+use proto::txn::Txn;
+use proto::{ErrorCode, OpCode, Zxid};
+use std::sync::Arc;
+
+/// Decides a `delete`. Permission comes from the parent alone.
+pub(super) fn prepare(on: &mut Decider<'_>, request: &DeleteRequest<'_>) -> Result<Txn, ErrorCode> {
+    on.require_session()?;
+    let path = &*request.path;
+    let parent_path = deletable(path)?;
+    let parent = on.existing(parent_path)?;
+    on.require(&parent, perms::DELETE)?;
+    let node = on.existing(path)?;
+    next_version(node.stat.version, request.version)?;
+    if node.children > 0 {
+        return Err(ErrorCode::NotEmpty);
+    }
+    on.put_deleted(path, &node, parent_path, &parent);
+    Ok(Txn::Delete(OpCode::Delete, path.to_owned()))
+}
+
+/// Decides a `deleteContainer`, which the server asks of itself. It loses to a child that was created
+/// in the meantime (HC-82).
+pub(super) fn prepare_container(on: &mut Decider<'_>, path: &str) -> Result<Txn, ErrorCode> {
+    let parent_path = deletable(path)?;
+    let node = on.existing(path)?;
+    if node.children > 0 {
+        return Err(ErrorCode::NotEmpty);
+    }
+    match owner::classify(on.settings(), node.stat.ephemeral_owner) {
+        Owner::Container | Owner::Ttl(_) => {}
+        _ => return Err(ErrorCode::BadVersion),
+    }
+    let parent = on.existing(parent_path)?;
+    on.put_deleted(path, &node, parent_path, &parent);
+    Ok(Txn::Delete(OpCode::DeleteContainer, path.to_owned()))
+}
+
+/// Performs either. The parent is told even when the node is gone already, so that its metadata ends
+/// as on every other member (HC-72).
+pub(super) fn apply(tree: &mut Tree, zxid: Zxid, path: &str, effects: &mut Effects<'_>) -> Outcome {
+    let parent_path = parent_path(path).unwrap_or_default();
+    let Some(parent) = tree.nodes.find(parent_path) else { return Outcome::Error(ErrorCode::NoNode) };
+    tree.raise_pzxid(parent, parent_path, zxid);
+    let Some(id) = tree.nodes.find(path) else { return Outcome::Error(ErrorCode::NoNode) };
+    if tree.nodes.children(id) > 0 || id == parent {
+        // Never on an exact state: the children's own deletions come first.
+        return Outcome::Error(ErrorCode::NotEmpty);
+    }
+    let acls =
+        effects.anyone_listens().then(|| (Arc::clone(tree.acl_of(id)), Arc::clone(tree.acl_of(parent))));
+    let bytes = tree.nodes.get(id).data_len() as i64;
+    tree.detach(id, path);
+    if let Some(covered) = quota_path(path, quota::LIMITS) {
+        tree.quotas.remove(covered);
+    }
+    tree.charge(path, -1, -bytes);
+    if let Some((acl, parent_acl)) = acls {
+        effects.deleted(path, &acl, parent_path, &parent_acl);
+    }
+    Outcome::None
+}

@@ -1,0 +1,21 @@
+//! `getAllChildrenNumber`: how many nodes are below one.
+
+use super::read::Reading;
+use crate::znode::NodeId;
+use proto::ErrorCode;
+use proto::acl::perms;
+use proto::jute::put_i32;
+use proto::request::PathRequest;
+
+/// Answers it.
+pub(super) fn answer(
+    on: &Reading<'_>,
+    request: &PathRequest<'_>,
+    out: &mut Vec<u8>,
+) -> Result<(), ErrorCode> {
+    let id = on.node(&request.path, perms::READ)?;
+    let nodes = &on.tree.nodes;
+    let total = if id == NodeId::ROOT { nodes.len() - 1 } else { nodes.descendants(id).count() };
+    put_i32(out, i32::try_from(total).unwrap_or(i32::MAX));
+    Ok(())
+}
