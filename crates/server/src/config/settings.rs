@@ -68,7 +68,7 @@ impl Settings {
                 State::Refused(why) if !is_default && !setting.is_harmless() => {
                     return Err(ConfigError::NotInThisRelease { origin, key, why: why.into() });
                 }
-                State::NotYet(why) if !is_default => {
+                State::NotYet(why) if !is_default && !setting.is_harmless() => {
                     warnings.push(Warning::NotYet { origin, key, why });
                 }
                 State::Refused(_) | State::NotYet(_) | State::Supported => {}
@@ -159,10 +159,11 @@ impl Setting {
         }
     }
 
-    /// Whether the value of a refused key asks for nothing that is missing: empty, a port of 0, or the class of
-    /// a scheme that is built in.
+    /// Whether the value asks for nothing that is missing: empty, `false`, a port of 0, or the class of a scheme
+    /// that is built in.
     fn is_harmless(&self) -> bool {
         self.value.is_empty()
+            || (self.key.kind == Kind::Bool && value::boolean(&self.value) == Some(false))
             || (self.key.kind == table::PORT_OR_OFF && self.value == "0")
             || (self.key.name == "authProvider.*" && table::BUILT_IN_PROVIDERS.contains(&self.value.as_str()))
     }

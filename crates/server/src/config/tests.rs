@@ -221,7 +221,8 @@ fn what_must_not_be_ignored_is_refused() {
 #[test]
 fn a_feature_switched_off_explicitly_is_no_reason_to_refuse_or_warn() {
     let (_, warnings) = with(
-        "sslQuorum=false\nsecureClientPort=0\nenforce.auth.enabled=False\naudit.enable=false\nenforce.auth.schemes=\n",
+        "sslQuorum=false\nsecureClientPort=0\nenforce.auth.enabled=False\naudit.enable=false\nenforce.auth.schemes=\n\
+         admin.enableServer=false\nadmin.snapshot.enabled=false\n",
     )
     .unwrap();
     assert_eq!(warnings, []);

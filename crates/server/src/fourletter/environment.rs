@@ -24,7 +24,7 @@ pub fn environment(version: &str) -> Vec<(&'static str, String)> {
         ("os.name", if cfg!(target_os = "linux") { "Linux".into() } else { std::env::consts::OS.into() }),
         ("os.arch", architecture().into()),
         ("os.version", text(proc_line("/proc/sys/kernel/osrelease"))),
-        ("user.name", text(std::env::var("USER").or_else(|_| std::env::var("LOGNAME")).ok())),
+        ("user.name", text(user_name())),
         ("user.home", text(std::env::home_dir().map(|path| shown(&path)))),
         ("user.dir", text(std::env::current_dir().ok().map(|path| shown(&path)))),
         ("os.memory.free", megabytes(free)),
@@ -39,6 +39,22 @@ fn architecture() -> &'static str {
         "x86_64" => "amd64",
         other => other,
     }
+}
+
+/// The name of the process's user, from the list of users rather than from variables that `su` leaves behind.
+fn user_name() -> Option<String> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let real =
+        status.lines().find_map(|line| line.strip_prefix("Uid:"))?.split_whitespace().next()?.to_string();
+    name_of(&std::fs::read_to_string("/etc/passwd").ok()?, &real)
+}
+
+fn name_of(users: &str, id: &str) -> Option<String> {
+    let mut fields = users.lines().map(|line| line.split(':'));
+    fields.find_map(|mut user| {
+        let name = user.next()?;
+        (user.nth(1)? == id).then(|| name.to_string())
+    })
 }
 
 fn proc_line(path: &str) -> Option<String> {
@@ -62,7 +78,14 @@ fn field_kb(text: &str, name: &str) -> Option<u64> {
 
 #[cfg(test)]
 mod tests {
-    use super::{environment, field_kb};
+    use super::{environment, field_kb, name_of};
+
+    #[test]
+    fn a_user_is_found_by_number() {
+        let users = "root:x:0:0:root:/root:/bin/sh\nbroken\nzk:x:1001:1001::/var:/bin/false\n";
+        assert_eq!(name_of(users, "1001").as_deref(), Some("zk"));
+        assert_eq!(name_of(users, "7"), None);
+    }
 
     #[test]
     fn the_names_are_the_reference_ones_in_its_order() {
