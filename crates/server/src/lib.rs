@@ -10,11 +10,13 @@ pub mod java_text;
 
 pub use driver::{Server, StartError, Stopped};
 
-/// The version as operators see it, in the shape of the reference: `<version>-<revision>, built on <date>`.
+/// The ZooKeeper release whose behaviour this server has: tools decide by it what they may ask for.
+pub const ZOOKEEPER_RELEASE: &str = "3.9.5";
+/// When this version was made.
+const RELEASE_DATE: &str = "2026-11-21 00:00 UTC";
+
+/// The version as operators and their tools see it, in the shape of the reference:
+/// `<release>-<revision>, built on <date>`, with our own version as the revision.
 pub fn version() -> String {
-    format!(
-        "{}-zabra, built on {}",
-        env!("CARGO_PKG_VERSION"),
-        option_env!("ZABRA_BUILD_DATE").unwrap_or("unknown date")
-    )
+    format!("{ZOOKEEPER_RELEASE}-zabra.{}, built on {RELEASE_DATE}", env!("CARGO_PKG_VERSION"))
 }
