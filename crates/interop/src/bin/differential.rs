@@ -7,7 +7,7 @@ use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use interop::differential::compare::{Mismatch, Pair};
+use interop::differential::compare::{Mismatch, Outcome, Pair};
 use interop::differential::{Profile, Step, generate};
 use interop::rng::Rng;
 use interop::server::Kind;
@@ -63,7 +63,10 @@ fn run(left: Kind, right: Kind) -> io::Result<(usize, usize)> {
             let outcome = pair.run(&sequence).inspect_err(|_| print_steps(&sequence))?;
             sequences += 1;
             steps += sequence.len();
-            if let Some(mismatch) = outcome {
+            if outcome == Outcome::BothSilent {
+                pair.restart(dir.path())?;
+            }
+            if let Outcome::Different(mismatch) = outcome {
                 differences += 1;
                 println!("difference in sequence {sequences} at step {}, shrinking", mismatch.step);
                 let (shrunk, mismatch) = pair.shrink(sequence, mismatch, dir.path())?;

@@ -21,6 +21,21 @@ pub struct Mismatch {
     pub right: Vec<String>,
 }
 
+/// How a sequence went.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Both answered everything alike.
+    Same,
+    /// They answered differently.
+    Different(Mismatch),
+    /// Both left the same request unanswered; they cannot be used further.
+    BothSilent,
+}
+
+fn is_silent(lines: &[String]) -> bool {
+    lines.iter().any(|line| line.ends_with(NO_ANSWER))
+}
+
 /// Two servers of one profile.
 #[derive(Debug)]
 pub struct Pair {
@@ -88,7 +103,7 @@ impl Pair {
     ///
     /// # Errors
     /// A server stopped answering, or refused to have its tree emptied.
-    pub fn run(&self, steps: &[Step]) -> io::Result<Option<Mismatch>> {
+    pub fn run(&self, steps: &[Step]) -> io::Result<Outcome> {
         let mut left = self.left.begin(self.profile)?;
         let mut right = self.right.begin(self.profile)?;
         let mut mismatch = None;
@@ -102,13 +117,12 @@ impl Pair {
                 sort_events(&mut ours);
                 sort_events(&mut theirs);
             }
-            let silent = |lines: &[String]| lines.iter().any(|line| line.ends_with(NO_ANSWER));
-            let hung = silent(&ours) || silent(&theirs);
-            if ours != theirs || hung {
+            let silent = is_silent(&ours) || is_silent(&theirs);
+            if ours != theirs {
                 mismatch = Some(Mismatch { step: index, left: ours, right: theirs });
             }
-            if hung {
-                return Ok(mismatch);
+            if silent {
+                return Ok(mismatch.map_or(Outcome::BothSilent, Outcome::Different));
             }
             if mismatch.is_some() {
                 break;
@@ -129,7 +143,7 @@ impl Pair {
         }
         left.finish(&self.left.acls).map_err(|error| self.left.explain(error))?;
         right.finish(&self.right.acls).map_err(|error| self.right.explain(error))?;
-        Ok(mismatch)
+        Ok(mismatch.map_or(Outcome::Same, Outcome::Different))
     }
 
     /// Leaves out whatever is not needed for the servers to disagree.
@@ -143,7 +157,7 @@ impl Pair {
         dir: &Path,
     ) -> io::Result<(Vec<Step>, Mismatch)> {
         steps.truncate(mismatch.step + 1);
-        if mismatch.left.iter().chain(&mismatch.right).any(|line| line.ends_with(NO_ANSWER)) {
+        if is_silent(&mismatch.left) || is_silent(&mismatch.right) {
             return Ok((steps, mismatch));
         }
         let mut chunk = steps.len() / 2;
@@ -155,12 +169,12 @@ impl Pair {
                 let mut fewer = steps.clone();
                 fewer.drain(start..(start + chunk).min(fewer.len()));
                 match self.run(&fewer) {
-                    Ok(Some(found)) => {
+                    Ok(Outcome::Different(found)) if !is_silent(&found.left) && !is_silent(&found.right) => {
                         fewer.truncate(found.step + 1);
                         (steps, mismatch) = (fewer, found);
                     }
-                    Ok(None) => start += chunk,
-                    Err(_) => {
+                    Ok(Outcome::Same) => start += chunk,
+                    Ok(_) | Err(_) => {
                         self.restart(dir)?;
                         start += chunk;
                         budget = (budget - 20).max(0);
@@ -185,12 +199,12 @@ impl Pair {
                 let mut fewer = steps.clone();
                 fewer[index] = smaller;
                 match self.run(&fewer) {
-                    Ok(Some(found)) => {
+                    Ok(Outcome::Different(found)) if !is_silent(&found.left) && !is_silent(&found.right) => {
                         fewer.truncate(found.step + 1);
                         (steps, mismatch) = (fewer, found);
                     }
-                    Ok(None) => item += 1,
-                    Err(_) => {
+                    Ok(Outcome::Same) => item += 1,
+                    Ok(_) | Err(_) => {
                         self.restart(dir)?;
                         item += 1;
                     }

@@ -29,6 +29,11 @@ impl Context {
         if zxid <= 0 { zxid.to_string() } else { format!("{:+}", zxid - self.base_zxid) }
     }
 
+    /// A node's zxid; only system nodes have one from before the sequence, and then it says nothing.
+    fn node_zxid(&self, zxid: i64) -> String {
+        if zxid > 0 && zxid <= self.base_zxid { "old".to_owned() } else { self.zxid(zxid) }
+    }
+
     fn owner(&self, owner: i64) -> String {
         match self.sessions.get(&owner) {
             Some(name) => name.clone(),
@@ -42,9 +47,9 @@ impl Context {
         let time = |ms: i64| if ms == 0 { "0" } else { "t" };
         format!(
             "c{} m{} p{} {}{} v{} cv{} av{} owner={} len={} children={}",
-            self.zxid(stat.czxid),
-            self.zxid(stat.mzxid),
-            self.zxid(stat.pzxid),
+            self.node_zxid(stat.czxid),
+            self.node_zxid(stat.mzxid),
+            self.node_zxid(stat.pzxid),
             time(stat.ctime),
             time(stat.mtime),
             stat.version.wrapping_sub(since.version),

@@ -172,15 +172,17 @@ impl Runner {
     fn requests(&mut self, index: usize, requests: &[Request], lines: &mut Vec<String>) -> io::Result<()> {
         let session = &mut self.sessions[index];
         let Some(connection) = session.connection.as_mut() else { return Ok(()) };
+        let mut expected = Vec::new();
         for request in requests {
             let (operation, body) = request.encode_at(self.context.base_zxid);
             let reserved = matches!(operation, op::SET_WATCHES | op::SET_WATCHES2);
             let xid = if reserved { xid::SET_WATCHES } else { session.next_xid };
             session.next_xid += 1;
+            expected.push(xid);
             connection.request(xid, operation, &body)?;
         }
-        for request in requests {
-            if !receive_reply(connection, &self.context, index, request, lines)? {
+        for (request, xid) in requests.iter().zip(expected) {
+            if !receive_reply(connection, &self.context, index, request, xid, lines)? {
                 session.connection = None;
                 break;
             }
@@ -200,7 +202,7 @@ impl Runner {
         let Some(connection) = session.connection.as_mut() else { return Ok(()) };
         connection.request(xid::AUTH, op::AUTH, &body)?;
         let request = Request::Empty { op: op::AUTH };
-        if !receive_reply(connection, &self.context, index, &request, lines)? {
+        if !receive_reply(connection, &self.context, index, &request, xid::AUTH, lines)? {
             session.connection = None;
         }
         Ok(())
@@ -213,7 +215,7 @@ impl Runner {
         let request = Request::Empty { op: op::PING };
         let sent = connection.request(xid::PING, op::PING, &[]);
         let first = lines.len();
-        if sent.is_err() || !receive_reply(connection, &self.context, index, &request, lines)? {
+        if sent.is_err() || !receive_reply(connection, &self.context, index, &request, xid::PING, lines)? {
             session.connection = None;
             if !lines[first..].iter().any(|line| line.ends_with(NO_ANSWER)) {
                 lines.truncate(first);
@@ -290,6 +292,7 @@ fn receive_reply(
     context: &Context,
     index: usize,
     request: &Request,
+    xid: i32,
     lines: &mut Vec<String>,
 ) -> io::Result<bool> {
     loop {
@@ -309,9 +312,26 @@ fn receive_reply(
             Reply::read(&payload).ok_or_else(|| io::Error::other(format!("short frame {payload:02x?}")))?;
         lines.push(format!("S{index} {}", context.reply(request, &reply)));
         if reply.event().is_none() {
-            return Ok(true);
+            if reply.xid != xid {
+                lines.push(format!("S{index} to xid {xid}: {NO_ANSWER}"));
+            }
+            if reply.xid == xid && closes(request, &reply) {
+                // The reply may be read before the close is under way: a ping sent now could still be answered.
+                lines.push(format!("S{index} closed={}", drained(connection)?));
+                return Ok(false);
+            }
+            return Ok(reply.xid == xid);
         }
     }
+}
+
+/// Whether a server hangs up after this reply.
+fn closes(request: &Request, reply: &Reply) -> bool {
+    const UNIMPLEMENTED: i32 = -6;
+    const AUTH_FAILED: i32 = -115;
+    reply.error == AUTH_FAILED
+        || request.operation() == op::CLOSE_SESSION
+        || (reply.error == UNIMPLEMENTED && reply.zxid == -1)
 }
 
 /// Reads until the server closes; false when it goes on sending nothing instead.
