@@ -70,21 +70,30 @@ pub(crate) struct DigestLog {
 }
 
 impl DigestLog {
-    /// Takes the digest block of a snapshot that starts at `snapshot_zxid`.
-    pub(crate) fn await_snapshot(&mut self, block: ZxidDigest, snapshot_zxid: Zxid) {
-        self.awaited = (block.zxid > Zxid::ZERO && block.zxid >= snapshot_zxid).then_some(block);
+    /// Takes the digest block of a snapshot that starts at `snapshot_zxid` and was loaded with this
+    /// digest. A block from before the start belongs to no state of the file.
+    pub(crate) fn await_snapshot(&mut self, block: ZxidDigest, snapshot_zxid: Zxid, digest: u64) {
+        if block.zxid > Zxid::ZERO && block.zxid >= snapshot_zxid {
+            self.awaited = Some(block);
+        }
+        if block.zxid == snapshot_zxid {
+            self.compare(snapshot_zxid, digest);
+        }
+    }
+
+    /// Compares with the snapshot's digest once its transaction is reached.
+    fn compare(&mut self, zxid: Zxid, digest: u64) {
+        if let Some(block) = self.awaited.take_if(|block| zxid >= block.zxid) {
+            let comparable = zxid == block.zxid && block.version == DIGEST_VERSION;
+            self.missed |= comparable && block.digest != digest;
+        }
     }
 
     /// Notes the digest after a transaction.
     pub(crate) fn record(&mut self, zxid: Zxid, digest: u64) {
-        match self.awaited {
-            Some(block) if zxid < block.zxid => return,
-            Some(block) => {
-                let comparable = zxid == block.zxid && block.version == DIGEST_VERSION;
-                self.missed |= comparable && block.digest != digest;
-                self.awaited = None;
-            }
-            None => {}
+        self.compare(zxid, digest);
+        if self.awaited.is_some() {
+            return;
         }
         self.last = Some((zxid, digest));
         if zxid.0 % HISTORY_STEP == 0 {
@@ -143,7 +152,7 @@ mod tests {
     #[test]
     fn nothing_compares_before_the_snapshots_own_digest_was_reached() {
         let mut log = DigestLog::default();
-        log.await_snapshot(ZxidDigest { zxid: Zxid(9), version: DIGEST_VERSION, digest: 5 }, Zxid(7));
+        log.await_snapshot(ZxidDigest { zxid: Zxid(9), version: DIGEST_VERSION, digest: 5 }, Zxid(7), 3);
         log.record(Zxid(8), 1);
         assert!(!log.is_comparable());
         log.record(Zxid(9), 4);

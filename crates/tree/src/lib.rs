@@ -24,6 +24,8 @@ mod owners;
 mod quota;
 mod settings;
 mod snapshot;
+#[cfg(test)]
+mod testkit;
 mod tree;
 mod watches;
 mod znode;

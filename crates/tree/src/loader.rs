@@ -1,21 +1,45 @@
 //! Building a tree from a snapshot's records.
 
+use crate::acl::OPEN;
+use crate::owner::{self, Owner};
+use crate::quota::{self, quota_path};
 use crate::settings::Settings;
 use crate::tree::Tree;
+use crate::znode::NodeId;
+use foldhash::fast::FixedState;
+use hashbrown::HashMap;
 use proto::acl::Acl;
-use proto::snapshot::{SnapshotNode, SnapshotSink, ZxidDigest};
+use proto::snapshot::{OPEN_ACL, SnapshotNode, SnapshotSink, ZxidDigest};
 use proto::{SessionId, Zxid};
 
 /// Receives a snapshot and becomes a [`Tree`]. Children, ephemerals, containers, quotas, digest and
 /// reference counts are all rebuilt from the nodes (HC-109, HC-110).
 pub struct Loader {
     tree: Tree,
+    /// Rows of the ACL table by the number the snapshot knows them by.
+    acls: HashMap<i64, u32, FixedState>,
+    /// Paths that have a quota.
+    quotas: Vec<String>,
+    digest: Option<ZxidDigest>,
+    has_root: bool,
+    /// Path of the last node; with `above`, saves looking up parents, which mostly repeat.
+    last: String,
+    /// The last node and its ancestors: how much of `last` is their path.
+    above: Vec<(usize, NodeId)>,
 }
 
 impl Loader {
     /// Ready for the first record.
     pub fn new(settings: Settings) -> Self {
-        Self { tree: Tree::new(settings) }
+        Self {
+            tree: Tree::bare(settings),
+            acls: HashMap::with_hasher(FixedState::with_seed(4)),
+            quotas: Vec::new(),
+            digest: None,
+            has_root: false,
+            last: String::new(),
+            above: vec![(0, NodeId::ROOT)],
+        }
     }
 
     /// The tree, as of the zxid in the snapshot's name.
@@ -23,26 +47,110 @@ impl Loader {
     /// # Errors
     /// A sentence saying why the snapshot is not usable.
     pub fn finish(self, last_zxid: Zxid) -> Result<Tree, String> {
-        let _ = last_zxid;
-        Ok(self.tree)
+        if !self.has_root {
+            return Err("the snapshot has no root node".into());
+        }
+        let mut tree = self.tree;
+        for row in self.acls.values() {
+            tree.acls.drop_if_unused(*row);
+        }
+        for path in &self.quotas {
+            tree.quotas.insert(path);
+            tree.recount(path);
+        }
+        tree.last_zxid = last_zxid;
+        if let Some(block) = self.digest.filter(|_| tree.settings.digest) {
+            tree.digests.await_snapshot(block, last_zxid, tree.digest);
+        }
+        Ok(tree)
+    }
+
+    /// The row of a list; an unknown number is corruption, not open access (HC-109).
+    fn acl_row(&self, node: &SnapshotNode<'_>) -> Result<u32, String> {
+        if node.acl == OPEN_ACL {
+            return Ok(OPEN);
+        }
+        let row = self.acls.get(&node.acl).copied();
+        row.ok_or_else(|| {
+            format!(
+                "node {:?} has the access control list {}, which is not in the snapshot",
+                node.path, node.acl
+            )
+        })
+    }
+
+    fn root(&mut self, node: &SnapshotNode<'_>, acl: u32) {
+        self.has_root = true;
+        let root = self.tree.nodes.get_mut(NodeId::ROOT);
+        root.set_data(node.data);
+        root.acl = acl;
+        self.tree.nodes.set_stat(NodeId::ROOT, &node.stat);
+        self.tree.digest = self.tree.digest.wrapping_add(self.tree.digest_part(NodeId::ROOT, "/"));
+        // Both names the reference keeps the root under count.
+        self.tree.data_size += 2 * node.data.map_or(0, <[u8]>::len) as i64;
+    }
+
+    /// The parent of a path. Nodes come parent before child and mostly in order, so it is nearly always
+    /// the last node or one of its ancestors.
+    fn parent(&mut self, path: &str) -> Option<NodeId> {
+        let is_above = |len: usize| path[len..].starts_with('/') && path[..len] == self.last[..len];
+        while let Some((len, id)) = self.above.last().copied() {
+            if path.is_char_boundary(len) && len < path.len() && is_above(len) {
+                let rest = &path[len + 1..];
+                return match rest.rsplit_once('/') {
+                    None => Some(id),
+                    Some((between, _)) => self.tree.nodes.find_below(id, between),
+                };
+            }
+            self.above.pop();
+        }
+        None
     }
 }
 
 impl SnapshotSink for Loader {
     fn session(&mut self, id: SessionId, timeout_ms: i32) {
-        let _ = (id, timeout_ms);
+        self.tree.sessions.insert(id, timeout_ms);
     }
 
     fn acl(&mut self, id: i64, acl: Vec<Acl>) {
-        let _ = (id, acl);
+        let row = self.tree.acls.load(id, &acl);
+        self.acls.insert(id, row);
     }
 
     fn node(&mut self, node: &SnapshotNode<'_>) -> Result<(), String> {
-        let _ = node;
+        let path = node.path;
+        let acl = self.acl_row(node)?;
+        self.tree.acls.retain(acl);
+        if !self.has_root {
+            if !path.is_empty() {
+                return Err(format!("node {path:?} comes before the root"));
+            }
+            self.root(node, acl);
+            return Ok(());
+        }
+        let Some((_, name)) = path.rsplit_once('/').filter(|(_, name)| !name.is_empty()) else {
+            return Err(format!("node {path:?} has no name"));
+        };
+        if owner::classify(&self.tree.settings, node.stat.ephemeral_owner) == Owner::Unknown {
+            let owner = node.stat.ephemeral_owner;
+            return Err(format!(
+                "node {path:?} has the owner {owner:#x}, of a kind this version does not know"
+            ));
+        }
+        let parent = self.parent(path).ok_or_else(|| format!("node {path:?} comes before its parent"))?;
+        if self.tree.nodes.child(parent, name.as_bytes()).is_some() {
+            return Err(format!("node {path:?} comes twice"));
+        }
+        let id = self.tree.attach(parent, path, node.data, &node.stat, acl);
+        self.quotas.extend(quota_path(path, quota::LIMITS).map(str::to_owned));
+        self.last.clear();
+        self.last.push_str(path);
+        self.above.push((path.len(), id));
         Ok(())
     }
 
     fn digest(&mut self, digest: ZxidDigest) {
-        let _ = digest;
+        self.digest = Some(digest);
     }
 }

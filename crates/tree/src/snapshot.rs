@@ -1,11 +1,46 @@
 //! Writing a snapshot in slices while writes go on.
+//!
+//! Between two slices nodes change, come and go. The file stays usable because whatever happened after
+//! the start is in the log and is replayed over it; it only has to be consistent in itself:
+//!
+//! * Nodes created after the start are left out: their transactions will make them. So no path is
+//!   written twice, and every parent comes before its children.
+//! * A slot freed on the way keeps its links until the walk is over, so the walk always finds on.
+//! * A list of permissions that came up after the table was written is replaced by one that permits
+//!   nothing; the transaction that set it will be replayed (HC-109).
 
+use crate::arena::WalkToken;
 use crate::tree::Tree;
-use proto::Zxid;
+use crate::znode::NodeId;
+use proto::acl::{Acl, Id};
+use proto::jute::put_string;
+use proto::snapshot::{END_OF_NODES, SnapshotNode, encode_prologue};
+use proto::{SessionId, Zxid};
+
+/// A step ends when it has written this much, however few nodes that were.
+const STEP_BYTES_MAX: usize = 1 << 20;
 
 /// How far a snapshot has come.
 pub struct SnapshotCursor {
     zxid: Zxid,
+    tables: Option<Tables>,
+    /// Lists known by a higher number are not in the file.
+    last_acl_id: i64,
+    /// The node to look at next; `None` at the end.
+    at: Option<NodeId>,
+    /// Ancestors of that node, each with the length of `path` without its name.
+    above: Vec<(NodeId, usize)>,
+    /// Path of the innermost ancestor.
+    path: String,
+    ended: bool,
+    nodes_written: u64,
+    _token: WalkToken,
+}
+
+/// What stands in front of the nodes.
+struct Tables {
+    sessions: Vec<(SessionId, i32)>,
+    acls: Vec<(i64, Vec<Acl>)>,
 }
 
 impl SnapshotCursor {
@@ -13,18 +48,102 @@ impl SnapshotCursor {
     pub fn zxid(&self) -> Zxid {
         self.zxid
     }
+
+    /// Nodes written so far.
+    pub fn nodes_written(&self) -> u64 {
+        self.nodes_written
+    }
+
+    /// The number under which a list that is not in the file stands for permitting nothing.
+    fn closed_acl_id(&self) -> i64 {
+        self.last_acl_id + 1
+    }
 }
 
 impl Tree {
     /// Starts a snapshot: sessions and access control lists are taken now, nodes step by step.
     pub fn snapshot_begin(&self) -> SnapshotCursor {
-        SnapshotCursor { zxid: self.last_zxid() }
+        let last_acl_id = self.acls.last_id();
+        let mut acls = self.acls.snapshot_rows();
+        acls.push((last_acl_id + 1, vec![Acl { perms: 0, id: Id::anyone() }]));
+        SnapshotCursor {
+            zxid: self.last_zxid,
+            tables: Some(Tables { sessions: self.sessions().collect(), acls }),
+            last_acl_id,
+            at: Some(NodeId::ROOT),
+            above: Vec::new(),
+            path: String::new(),
+            ended: false,
+            nodes_written: 0,
+            _token: self.nodes.walk(),
+        }
     }
 
-    /// Appends the next piece: the prologue first, then up to `max_nodes` nodes, in the end the end
-    /// mark. Returns true when that was appended.
+    /// Appends the next piece: the tables first, then up to `max_nodes` nodes, in the end the end mark.
+    /// Returns true when that was appended; the snapshot then holds all sessions and nodes.
     pub fn snapshot_step(&self, cursor: &mut SnapshotCursor, max_nodes: usize, out: &mut Vec<u8>) -> bool {
-        let _ = (cursor, max_nodes, out);
+        let start = out.len();
+        if let Some(tables) = cursor.tables.take() {
+            encode_prologue(&tables.sessions, &tables.acls, out);
+        }
+        let mut looked_at = 0;
+        while let Some(at) = cursor.at {
+            if looked_at == max_nodes || out.len() - start >= STEP_BYTES_MAX {
+                return false;
+            }
+            looked_at += 1;
+            self.visit(cursor, at, out);
+        }
+        if !cursor.ended {
+            cursor.ended = true;
+            put_string(out, Some(END_OF_NODES));
+        }
         true
+    }
+
+    /// Writes a node if it belongs into the file, and moves on to the next.
+    fn visit(&self, cursor: &mut SnapshotCursor, at: NodeId, out: &mut Vec<u8>) {
+        let node = self.nodes.get(at);
+        if node.is_dead() || node.czxid > cursor.zxid.0 {
+            return self.move_on(cursor, at);
+        }
+        let len = cursor.path.len();
+        if at != NodeId::ROOT {
+            cursor.path.push('/');
+            cursor.path.push_str(std::str::from_utf8(node.name()).expect("names are made from strings"));
+        }
+        let acl = self.acls.snapshot_id(node.acl);
+        let is_known = acl <= cursor.last_acl_id;
+        let record = SnapshotNode {
+            path: &cursor.path,
+            data: node.data(),
+            acl: if is_known { acl } else { cursor.closed_acl_id() },
+            stat: self.nodes.stat(at),
+        };
+        record.encode(out);
+        cursor.nodes_written += 1;
+        match self.nodes.family(at).and_then(|f| f.first.some()) {
+            Some(first) => {
+                cursor.above.push((at, len));
+                cursor.at = Some(first);
+            }
+            None => {
+                cursor.path.truncate(len);
+                self.move_on(cursor, at);
+            }
+        }
+    }
+
+    /// To the next sibling, or the next sibling of the nearest ancestor that has one.
+    fn move_on(&self, cursor: &mut SnapshotCursor, mut at: NodeId) {
+        loop {
+            cursor.at = self.nodes.get(at).next.some();
+            if cursor.at.is_some() {
+                return;
+            }
+            let Some((parent, len)) = cursor.above.pop() else { return };
+            cursor.path.truncate(len);
+            at = parent;
+        }
     }
 }

@@ -226,3 +226,172 @@ fn insert(tree: &mut Tree, header: &TxnHeader, new: &NewNode<'_>, effects: &mut 
     }
     Outcome::Created { path: path.to_owned(), stat }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::WriteOp;
+    use crate::testkit::*;
+
+    #[test]
+    fn a_create_sets_node_and_parent_as_documented() {
+        let mut w = World::new();
+        let Outcome::Created { path, stat } = w.ok(&create("/a")) else { panic!() };
+        assert_eq!((path.as_str(), stat.czxid, stat.mzxid, stat.pzxid), ("/a", 2, 2, 2));
+        assert_eq!((stat.ctime, stat.mtime, stat.data_length), (w.time_ms, w.time_ms, 4));
+        let root = w.stat("/").unwrap();
+        assert_eq!((root.cversion, root.num_children, root.pzxid), (0, 2, 2));
+    }
+
+    #[test]
+    fn refusals_come_in_the_references_order() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        w.ok(&create_with("/e", 1));
+        w.ok(&set_acl("/a", vec![Acl { perms: perms::READ, id: proto::acl::Id::anyone() }]));
+        let acl = |path: &'static str, acl| {
+            WriteOp::Create(OpCode::Create, CreateRequest { path: path.into(), data: None, acl, flags: 0 })
+        };
+        for (op, code) in [
+            (create_with("nonsense", 7), ErrorCode::BadArguments),
+            (create_with("/x", 5), ErrorCode::BadArguments),
+            (create_with("", 0), ErrorCode::BadArguments),
+            (create_with("noslash", 0), ErrorCode::BadArguments),
+            (acl("/none/x", None), ErrorCode::InvalidAcl),
+            (acl("/none/x", Some(vec![])), ErrorCode::InvalidAcl),
+            (create("/none/x"), ErrorCode::NoNode),
+            (create("a/b"), ErrorCode::NoNode),
+            (create("/a/x"), ErrorCode::NoAuth),
+            (create("/a//"), ErrorCode::NoNode),
+            (create("/e/"), ErrorCode::BadArguments),
+            (create("/."), ErrorCode::BadArguments),
+            (create("/e"), ErrorCode::NodeExists),
+            (create("/"), ErrorCode::NodeExists),
+            (create("/e/x"), ErrorCode::NoChildrenForEphemerals),
+        ] {
+            assert_eq!(w.err(&op), code, "{op:?}");
+        }
+        assert_eq!(
+            w.run_as(proto::SessionId(77), &create_with("bad", 1)),
+            Outcome::Error(ErrorCode::SessionExpired)
+        );
+        check_derived(&w.tree);
+    }
+
+    #[test]
+    fn hc_108_sequence_numbers_count_all_creations_and_see_outstanding_ones() {
+        let mut w = World::new();
+        w.ok(&create("/p"));
+        w.ok(&create("/p/plain"));
+        w.ok(&delete("/p/plain"));
+        let names: Vec<_> = (0..3).map(|_| w.submit(SESSION, &create_with("/p/s-", 2)).txn).collect();
+        for (n, txn) in names.into_iter().enumerate() {
+            let Txn::Create(_, txn) = txn else { panic!() };
+            assert_eq!(txn.path, format!("/p/s-{:010}", n + 1));
+        }
+        let Outcome::Created { path, .. } = w.ok(&create_with("/p/", 2)) else { panic!() };
+        assert_eq!(path, "/p/0000000004");
+    }
+
+    #[test]
+    fn hc_107_the_sequence_turns_negative_and_goes_on() {
+        let mut w = World::new();
+        w.ok(&create("/p"));
+        let p = w.tree.nodes.find("/p").unwrap();
+        w.tree.restat(p, "/p", |stat| stat.cversion = i32::MAX);
+        let mut names = Vec::new();
+        for _ in 0..3 {
+            let Outcome::Created { path, .. } = w.ok(&create_with("/p/", 2)) else { panic!() };
+            names.push(path);
+        }
+        assert_eq!(names, ["/p/2147483647", "/p/-2147483648", "/p/-2147483647"]);
+    }
+
+    #[test]
+    fn hc_76_times_to_live_are_checked_before_they_are_proposed() {
+        let mut w = World::new();
+        for (flags, ttl, code) in [
+            (5, 0, ErrorCode::BadArguments),
+            (5, -1, ErrorCode::BadArguments),
+            (6, TTL_MAX_MS + 1, ErrorCode::BadArguments),
+            (0, 5, ErrorCode::BadArguments),
+            (0, -1, ErrorCode::BadArguments),
+            (7, 5, ErrorCode::BadArguments),
+        ] {
+            assert_eq!(w.err(&create_ttl("/t", flags, ttl)), code, "{flags} {ttl}");
+        }
+        let Outcome::Created { stat, .. } = w.ok(&create_ttl("/t", 5, TTL_MAX_MS)) else { panic!() };
+        assert_eq!(stat.ephemeral_owner, 0);
+        let mut plain = World::with(crate::Settings::default());
+        assert_eq!(plain.err(&create_ttl("/t", 5, 9)), ErrorCode::Unimplemented);
+        assert_eq!(plain.err(&create_with("/t", 6)), ErrorCode::Unimplemented);
+    }
+
+    #[test]
+    fn only_the_operation_makes_a_container() {
+        let mut w = World::new();
+        w.ok(&create_container("/c"));
+        w.ok(&create_with("/plain", 4));
+        assert_eq!(w.tree.nodes.owner(w.tree.nodes.find("/c").unwrap()), CONTAINER);
+        assert_eq!(w.tree.nodes.owner(w.tree.nodes.find("/plain").unwrap()), 0);
+        assert_eq!(w.stat("/c").unwrap().ephemeral_owner, 0);
+    }
+
+    #[test]
+    fn hc_82_containers_expire_when_they_were_used_and_are_empty_again() {
+        let mut w = World::new();
+        for op in [create_container("/new"), create_container("/used"), create_container("/busy")] {
+            w.ok(&op);
+        }
+        w.ok(&create_ttl("/ttl", 5, 100));
+        for path in ["/used/x", "/busy/x"] {
+            w.ok(&create(path));
+        }
+        w.ok(&delete("/used/x"));
+        let now = w.time_ms;
+        assert_eq!(w.tree.expired_containers(now, 0), ["/used"]);
+        assert_eq!(w.tree.expired_containers(now + 1000, 0), ["/used", "/ttl"]);
+        assert_eq!(w.tree.expired_containers(now + 1000, 500), ["/new", "/used", "/ttl"]);
+    }
+
+    #[test]
+    fn a_hard_quota_refuses_and_a_soft_one_warns() {
+        let enforced = crate::Settings { enforce_quota: true, ..crate::Settings::default() };
+        let mut w = World::with(enforced);
+        for path in ["/q", "/zookeeper/quota/q"] {
+            w.ok(&create(path));
+        }
+        let limits = b"count=2,bytes=9=;byteHardLimit=20;countHardLimit=3";
+        for (path, data) in [("zookeeper_limits", &limits[..]), ("zookeeper_stats", b"")] {
+            w.ok(&create(&format!("/zookeeper/quota/q/{path}")));
+            w.ok(&set_data(&format!("/zookeeper/quota/q/{path}"), data, -1));
+        }
+        // What a client writes into the stats node stays there until the next change.
+        w.ok(&set_data("/zookeeper/quota/q/zookeeper_stats", b"count=1,bytes=4", -1));
+        w.ok(&create("/q/a"));
+        let over = w.submit(SESSION, &create("/q/b"));
+        assert_eq!(over.warnings, []);
+        w.apply_next();
+        assert_eq!(w.err(&create("/q/c")), ErrorCode::QuotaExceeded);
+        assert_eq!(w.err(&set_data("/q/a", &[0; 20], -1)), ErrorCode::QuotaExceeded);
+        w.ok(&create("/other"));
+        let stats = w.tree.nodes.find("/zookeeper/quota/q/zookeeper_stats").unwrap();
+        assert_eq!(w.tree.nodes.get(stats).data(), Some(&b"count=3,bytes=12"[..]));
+    }
+
+    #[test]
+    fn hc_101_quotas_see_what_is_outstanding() {
+        let mut w = World::with(crate::Settings { enforce_quota: true, ..crate::Settings::default() });
+        for path in ["/q", "/zookeeper/quota/q", "/zookeeper/quota/q/zookeeper_limits"] {
+            w.ok(&create(path));
+        }
+        w.ok(&set_data("/zookeeper/quota/q/zookeeper_limits", b"count=-1,bytes=-1=;countHardLimit=2", -1));
+        w.ok(&create("/zookeeper/quota/q/zookeeper_stats"));
+        assert!(matches!(w.submit(SESSION, &create("/q/a")).txn, Txn::Create(..)));
+        let refused = w.submit(SESSION, &create("/q/b"));
+        assert_eq!(refused.txn, Txn::Error(ErrorCode::QuotaExceeded.code()));
+        assert_eq!((refused.warnings[0].used, refused.warnings[0].limit), (3, 2));
+        w.submit(SESSION, &delete("/q/a"));
+        assert!(matches!(w.submit(SESSION, &create("/q/b")).txn, Txn::Create(..)));
+    }
+}

@@ -72,3 +72,76 @@ pub(super) fn apply(tree: &mut Tree, zxid: Zxid, path: &str, effects: &mut Effec
     }
     Outcome::None
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ops::WriteOp;
+    use crate::testkit::*;
+
+    #[test]
+    fn a_delete_leaves_the_count_of_creations_and_raises_pzxid() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        w.ok(&create("/a/b"));
+        let size = w.tree.approximate_data_size();
+        w.ok(&delete("/a/b"));
+        let stat = w.stat("/a").unwrap();
+        assert_eq!((stat.cversion, stat.num_children, stat.pzxid), (2, 0, 4));
+        assert_eq!(w.tree.approximate_data_size(), size - 8);
+    }
+
+    #[test]
+    fn refusals_come_in_the_references_order() {
+        let mut w = World::new();
+        for path in ["/a", "/a/b", "/locked", "/locked/x"] {
+            w.ok(&create(path));
+        }
+        w.ok(&set_acl("/locked", vec![proto::acl::Acl { perms: perms::READ, id: proto::acl::Id::anyone() }]));
+        let versioned = |path: &'static str| WriteOp::Delete(DeleteRequest { path: path.into(), version: 5 });
+        for (op, code) in [
+            (delete("/zookeeper"), ErrorCode::BadArguments),
+            (delete("/"), ErrorCode::BadArguments),
+            (delete(""), ErrorCode::BadArguments),
+            (delete("/none/x"), ErrorCode::NoNode),
+            (delete("/locked/none"), ErrorCode::NoAuth),
+            (delete("/locked/x"), ErrorCode::NoAuth),
+            (delete("/none"), ErrorCode::NoNode),
+            (versioned("/a"), ErrorCode::BadVersion),
+            (delete("/a"), ErrorCode::NotEmpty),
+        ] {
+            assert_eq!(w.err(&op), code, "{op:?}");
+        }
+        check_derived(&w.tree);
+    }
+
+    #[test]
+    fn hc_82_a_container_with_a_child_on_the_way_stays() {
+        let mut w = World::new();
+        w.ok(&create_container("/c"));
+        w.ok(&create("/plain"));
+        w.submit(SESSION, &create("/c/x"));
+        assert_eq!(w.err(&WriteOp::DeleteContainer("/c".into())), ErrorCode::NotEmpty);
+        assert_eq!(w.err(&WriteOp::DeleteContainer("/plain".into())), ErrorCode::BadVersion);
+        w.ok(&delete("/c/x"));
+        w.ok(&WriteOp::DeleteContainer("/c".into()));
+        assert_eq!(w.stat("/c"), None);
+    }
+
+    #[test]
+    fn hc_98_a_replayed_delete_of_a_missing_node_still_tells_the_parent() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        let header = proto::txn::TxnHeader {
+            client_id: SESSION,
+            cxid: 1,
+            zxid: Zxid(90),
+            time: 1,
+            kind: OpCode::Delete.code(),
+        };
+        let gone = Txn::Delete(OpCode::Delete, "/a/gone".into());
+        assert_eq!(w.tree.replay(&header, &gone), Outcome::Error(ErrorCode::NoNode));
+        assert_eq!(w.stat("/a").unwrap().pzxid, 90);
+        assert_eq!(w.tree.last_zxid(), Zxid(90));
+    }
+}

@@ -27,3 +27,36 @@ pub(super) fn answer(
     on.tree.stat_of(id).encode(out);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::*;
+
+    use crate::ReadOp;
+    use proto::Reader;
+    use proto::acl::{Acl, Id};
+    use proto::stat::Stat;
+
+    #[test]
+    fn a_node_answers_with_its_stat_and_a_missing_one_leaves_the_watch() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        let out = w.read(&ReadOp::Exists(peek("/a"))).unwrap();
+        assert_eq!(Some(Stat::decode(&mut Reader::new(&out)).unwrap()), w.stat("/a"));
+        assert_eq!(w.read(&ReadOp::Exists(watch("/b"))), Err(ErrorCode::NoNode));
+        w.ok(&create("/b"));
+        assert_eq!(w.events(), ["NodeCreated /b 1"]);
+        assert_eq!(w.read(&ReadOp::Exists(watch("/a\0"))), Err(ErrorCode::BadArguments));
+        assert!(w.watches.is_empty());
+    }
+
+    #[test]
+    fn hc_112_an_unreadable_node_answers_nothing_and_takes_no_watch() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        w.ok(&set_acl("/a", vec![Acl { perms: perms::WRITE, id: Id::anyone() }]));
+        assert_eq!(w.read(&ReadOp::Exists(watch("/a"))), Err(ErrorCode::NoAuth));
+        assert!(w.watches.is_empty());
+    }
+}

@@ -29,3 +29,42 @@ pub(super) fn answer(
     on.tree.stat_of(id).encode(out);
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::*;
+
+    use crate::ReadOp;
+    use proto::Reader;
+    use proto::acl::{Acl, Id};
+
+    fn list(w: &mut World) -> Result<Vec<(i32, String)>, ErrorCode> {
+        let out = w.read(&ReadOp::GetAcl(PathRequest { path: "/a".into() }))?;
+        let acl = Vec::<Acl>::decode(&mut Reader::new(&out)).unwrap();
+        Ok(acl.into_iter().map(|entry| (entry.perms, entry.id.id)).collect())
+    }
+
+    #[test]
+    fn hc_176_hashes_are_shown_to_admins_only() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        let mine = |perms| Acl { perms, id: Id::new("digest", "me:hash") };
+        let world = |perms| Acl { perms, id: Id::anyone() };
+        w.ok(&set_acl("/a", vec![mine(perms::ALL), world(perms::READ)]));
+        assert_eq!(list(&mut w).unwrap()[0], (perms::ALL, "me:x".into()));
+        w.auth.push(Id::new("digest", "me:hash"));
+        assert_eq!(list(&mut w).unwrap()[0], (perms::ALL, "me:hash".into()));
+        w.ok(&set_acl("/a", vec![mine(perms::WRITE)]));
+        assert_eq!(list(&mut w), Err(ErrorCode::NoAuth));
+        w.auth.push(Id::new("super", ""));
+        assert_eq!(list(&mut w).unwrap(), [(perms::WRITE, "me:hash".into())]);
+    }
+
+    #[test]
+    fn hc_105_the_roots_list_is_open() {
+        let mut w = World::new();
+        let out = w.read(&ReadOp::GetAcl(PathRequest { path: "/".into() })).unwrap();
+        assert_eq!(Vec::<Acl>::decode(&mut Reader::new(&out)).unwrap(), [Acl::open()]);
+    }
+}

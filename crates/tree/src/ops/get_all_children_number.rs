@@ -19,3 +19,24 @@ pub(super) fn answer(
     put_i32(out, i32::try_from(total).unwrap_or(i32::MAX));
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::*;
+
+    use crate::ReadOp;
+
+    #[test]
+    fn all_descendants_count() {
+        let mut w = World::new();
+        for path in ["/a", "/a/b", "/a/b/c", "/ab"] {
+            w.ok(&create(path));
+        }
+        let mut count = |path: &'static str| {
+            w.read(&ReadOp::GetAllChildrenNumber(PathRequest { path: path.into() })).map(|out| out[3])
+        };
+        assert_eq!((count("/"), count("/a"), count("/ab")), (Ok(7), Ok(2), Ok(0)));
+        assert_eq!(count("/none"), Err(ErrorCode::NoNode));
+    }
+}

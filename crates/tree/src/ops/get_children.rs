@@ -47,3 +47,42 @@ fn list(
     }
     Ok(id)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::*;
+
+    use crate::ReadOp;
+    use proto::Reader;
+    use proto::stat::Stat;
+
+    #[test]
+    fn children_are_listed_by_name_with_the_parents_stat() {
+        let mut w = World::new();
+        for path in ["/p", "/p/a", "/p/b", "/p/c"] {
+            w.ok(&create(path));
+        }
+        w.ok(&delete("/p/b"));
+        let out = w.read(&ReadOp::GetChildren2(watch("/p"))).unwrap();
+        let mut from = Reader::new(&out);
+        let mut names = Vec::<String>::decode(&mut from).unwrap();
+        names.sort();
+        assert_eq!(names, ["a", "c"]);
+        assert_eq!(Some(Stat::decode(&mut from).unwrap()), w.stat("/p"));
+        w.ok(&set_data("/p", b"", -1));
+        w.ok(&create("/p/a/x"));
+        assert_eq!(w.events(), [""; 0]);
+        w.ok(&create("/p/d"));
+        assert_eq!(w.events(), ["NodeChildrenChanged /p 1"]);
+    }
+
+    #[test]
+    fn hc_95_the_root_lists_and_watches_like_any_node() {
+        let mut w = World::new();
+        let out = w.read(&ReadOp::GetChildren(watch("/"))).unwrap();
+        assert_eq!(Vec::<String>::decode(&mut Reader::new(&out)).unwrap(), ["zookeeper"]);
+        w.ok(&create("/a"));
+        assert_eq!(w.events(), ["NodeChildrenChanged / 1"]);
+    }
+}

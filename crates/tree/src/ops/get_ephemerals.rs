@@ -21,3 +21,32 @@ pub(super) fn answer(
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::*;
+
+    use crate::ReadOp;
+    use proto::{Reader, Wire};
+
+    #[test]
+    fn a_prefix_selects_among_the_sessions_own() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        for path in ["/a/x", "/ab"] {
+            w.ok(&create_with(path, 1));
+        }
+        let mut list = |prefix: Option<&'static str>| {
+            let request = GetEphemeralsRequest { prefix: prefix.map(Into::into) };
+            let out = w.read(&ReadOp::GetEphemerals(request)).unwrap();
+            Vec::<String>::decode(&mut Reader::new(&out)).unwrap()
+        };
+        for all in [None, Some(""), Some("  "), Some("/")] {
+            assert_eq!(list(all), ["/a/x", "/ab"]);
+        }
+        assert_eq!(list(Some("/ab")), ["/ab"]);
+        assert_eq!(list(Some("/a")).len(), 2);
+        assert_eq!(list(Some("/none")), [""; 0]);
+    }
+}

@@ -95,3 +95,117 @@ fn result_of(part: &Txn, outcome: Outcome) -> MultiResult {
         _ => MultiResult::Delete,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::*;
+    use proto::Zxid;
+
+    use crate::ops::WriteOp;
+    use proto::request::{CheckVersionRequest, DeleteRequest, SetDataRequest};
+
+    fn part(path: &str, flags: i32) -> MultiOp<'_> {
+        MultiOp::Create(OpCode::Create, create_request(path, flags))
+    }
+
+    fn remove(path: &str) -> MultiOp<'_> {
+        MultiOp::Delete(DeleteRequest { path: path.into(), version: -1 })
+    }
+
+    fn expect(path: &str, version: i32) -> MultiOp<'_> {
+        MultiOp::Check(CheckVersionRequest { path: path.into(), version })
+    }
+
+    fn set(path: &str) -> MultiOp<'_> {
+        MultiOp::SetData(SetDataRequest { path: path.into(), data: Some(b"new"), version: -1 })
+    }
+
+    fn run(w: &mut World, ops: Vec<MultiOp<'_>>) -> Vec<MultiResult> {
+        let Outcome::Multi(results) = w.run(&WriteOp::Multi(ops)) else { panic!() };
+        results
+    }
+
+    #[test]
+    fn parts_see_those_before_them_and_share_one_transaction() {
+        let mut w = World::new();
+        let ops = vec![part("/a", 0), part("/a/b", 0), expect("/a", 0), set("/a/b"), remove("/a/b")];
+        let results = run(&mut w, ops);
+        let [
+            MultiResult::Create(a),
+            MultiResult::Create(b),
+            MultiResult::Check,
+            MultiResult::SetData(stat),
+            MultiResult::Delete,
+        ] = results.as_slice()
+        else {
+            panic!("{results:?}")
+        };
+        assert_eq!((a.as_str(), b.as_str(), stat.version), ("/a", "/a/b", 1));
+        let a = w.stat("/a").unwrap();
+        assert_eq!((a.czxid, a.pzxid, a.cversion, a.num_children), (2, 2, 2, 0));
+        check_derived(&w.tree);
+    }
+
+    #[test]
+    fn hc_91_a_failed_multi_changes_nothing_and_names_the_culprit() {
+        let mut w = World::new();
+        w.ok(&create("/w"));
+        w.read(&crate::ReadOp::GetData(watch("/w"))).unwrap();
+        let before = dump(&w.tree);
+        let results = run(&mut w, vec![set("/w"), part("/w", 0), remove("/w"), set("/w")]);
+        let errors = [0, -110, -2, -2].map(MultiResult::Error);
+        assert_eq!(results, errors);
+        assert_eq!(dump(&w.tree), before);
+        assert_eq!(w.events(), [""; 0]);
+        assert_eq!(w.log.last().unwrap().header.kind, OpCode::Multi.code());
+        assert!(w.log.last().unwrap().digest.is_some());
+    }
+
+    #[test]
+    fn hc_100_a_failed_multi_takes_its_parents_changes_back() {
+        let mut w = World::new();
+        w.ok(&create("/p"));
+        w.submit(SESSION, &create_with("/p/s", 2));
+        let failing = vec![part("/p/s", 2), part("/p/e", 1), set("/p"), part("/none/x", 0)];
+        w.submit(SESSION, &WriteOp::Multi(failing));
+        let Txn::Create(_, next) = w.submit(SESSION, &create_with("/p/s", 2)).txn else { panic!() };
+        assert_eq!(next.path, "/p/s0000000001");
+        let Txn::CloseSession(Some(paths)) = w.submit(SESSION, &WriteOp::CloseSession).txn else { panic!() };
+        assert_eq!(paths, [""; 0]);
+        while !w.queue.is_empty() {
+            w.apply_next();
+        }
+        w.pending.applied(Zxid(w.zxid));
+        assert!(w.pending.is_empty());
+    }
+
+    #[test]
+    fn hc_102_results_mirror_the_operations_and_none_is_legal() {
+        let mut w = World::new();
+        assert_eq!(run(&mut w, vec![]), []);
+        let create2 = |path, op| MultiOp::Create(op, create_request(path, 0));
+        let results =
+            run(&mut w, vec![create2("/2", OpCode::Create2), create2("/c", OpCode::CreateContainer)]);
+        assert!(
+            matches!(&results[..], [MultiResult::Create2(_, s), MultiResult::Create2(..)] if s.czxid == 3)
+        );
+    }
+
+    #[test]
+    fn hc_97_the_zxid_advances_once_after_the_whole_multi() {
+        let mut w = World::new();
+        run(&mut w, vec![part("/a", 0), part("/b", 0)]);
+        assert_eq!(w.tree.last_zxid(), Zxid(2));
+    }
+
+    #[test]
+    fn hc_91_events_come_in_the_order_of_the_parts() {
+        let mut w = World::new();
+        w.ok(&create("/w"));
+        w.read(&crate::ReadOp::GetData(watch("/w"))).unwrap();
+        assert_eq!(w.read(&crate::ReadOp::Exists(watch("/n"))), Err(ErrorCode::NoNode));
+        run(&mut w, vec![set("/w"), set("/w"), part("/n", 0), remove("/w")]);
+        assert_eq!(w.events(), ["NodeDataChanged /w 1", "NodeCreated /n 1"]);
+    }
+}

@@ -28,3 +28,33 @@ pub(super) fn answer(on: &Reading<'_>, ops: &[MultiOp<'_>], out: &mut Vec<u8>) -
 fn unwatched<'a>(request: &'a proto::request::ReadRequest<'_>) -> proto::request::ReadRequest<'a> {
     proto::request::ReadRequest { path: request.path.as_ref().into(), watch: false }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::*;
+
+    use crate::ReadOp;
+    use proto::Reader;
+    use proto::multi::decode_results;
+
+    #[test]
+    fn each_read_answers_for_itself_and_sets_no_watch() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        let ops = vec![
+            MultiOp::GetData(watch("/a")),
+            MultiOp::GetData(watch("/none")),
+            MultiOp::GetChildren(watch("/zookeeper/quota")),
+        ];
+        let out = w.read(&ReadOp::MultiRead(ops)).unwrap();
+        let results = decode_results(&mut Reader::new(&out)).unwrap();
+        let expected = [
+            MultiResult::GetData(Some(b"data".to_vec()), w.stat("/a").unwrap()),
+            MultiResult::Error(ErrorCode::NoNode.code()),
+            MultiResult::GetChildren(vec![]),
+        ];
+        assert_eq!(results, expected);
+        assert!(w.watches.is_empty());
+    }
+}

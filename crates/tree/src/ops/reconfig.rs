@@ -32,3 +32,20 @@ pub(super) fn apply(
         other => other,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::*;
+
+    use crate::ops::WriteOp;
+
+    #[test]
+    fn a_standalone_server_refuses() {
+        let request =
+            WriteOp::Reconfig(ReconfigRequest { joining: None, leaving: None, members: None, config_id: -1 });
+        assert_eq!(World::new().err(&request), ErrorCode::ReconfigDisabled);
+        let enabled = crate::Settings { reconfig_enabled: true, ..crate::Settings::default() };
+        assert_eq!(World::with(enabled).err(&request), ErrorCode::Unimplemented);
+    }
+}

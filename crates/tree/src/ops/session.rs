@@ -86,3 +86,87 @@ impl Tree {
         pruned
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::*;
+
+    use crate::ops::WriteOp;
+    use proto::SessionId;
+
+    const OTHER: SessionId = SessionId(0x200);
+
+    #[test]
+    fn hc_70_the_session_table_comes_from_transactions() {
+        let mut w = World::new();
+        w.run_as(OTHER, &WriteOp::CreateSession { timeout_ms: 9000 });
+        assert_eq!(w.tree.sessions().collect::<Vec<_>>(), [(SESSION, 4000), (OTHER, 9000)]);
+        w.run_as(OTHER, &WriteOp::CloseSession);
+        assert!(!w.tree.has_session(OTHER));
+        assert_eq!(w.run_as(OTHER, &create("/x")), Outcome::Error(ErrorCode::SessionExpired));
+    }
+
+    #[test]
+    fn hc_68_a_closing_session_creates_nothing_more_and_loses_what_is_outstanding() {
+        let mut w = World::new();
+        w.run_as(OTHER, &WriteOp::CreateSession { timeout_ms: 1 });
+        w.run_as(OTHER, &create_with("/old", 1));
+        w.run_as(OTHER, &create_with("/moved", 1));
+        w.submit(OTHER, &create_with("/pending", 1));
+        w.submit(SESSION, &delete("/moved"));
+        w.submit(SESSION, &create("/moved"));
+        let close = w.submit(OTHER, &WriteOp::CloseSession);
+        assert_eq!(close.txn, Txn::CloseSession(Some(vec!["/old".into(), "/pending".into()])));
+        let late = w.submit(OTHER, &create_with("/late", 1));
+        assert_eq!(late.txn, Txn::Error(ErrorCode::SessionExpired.code()));
+        while !w.queue.is_empty() {
+            w.apply_next();
+        }
+        assert_eq!(w.tree.ephemerals_count(), 0);
+        assert!(w.stat("/moved").is_some() && w.stat("/old").is_none());
+        assert!(w.pending.len() <= 20);
+        check_derived(&w.tree);
+    }
+
+    #[test]
+    fn a_session_is_there_from_its_proposal_on() {
+        let mut w = World::new();
+        w.submit(OTHER, &WriteOp::CreateSession { timeout_ms: 1 });
+        assert!(matches!(w.submit(OTHER, &create_with("/e", 1)).txn, Txn::Create(..)));
+    }
+
+    #[test]
+    fn hc_72_replaying_a_close_twice_changes_nothing_more() {
+        let mut w = World::new();
+        w.ok(&create("/p"));
+        w.run(&create_with("/p/e", 1));
+        w.run(&WriteOp::CloseSession);
+        let once = dump(&w.tree);
+        let close = w.log.last().unwrap().clone();
+        w.tree.replay(&close.header, &close.txn);
+        assert_eq!(dump(&w.tree), once);
+    }
+
+    #[test]
+    fn a_close_without_list_removes_what_the_session_owns() {
+        let quiet = crate::Settings { close_session_lists_ephemerals: false, ..crate::Settings::default() };
+        let mut w = World::with(quiet);
+        w.run(&create_with("/e", 1));
+        let close = w.submit(SESSION, &WriteOp::CloseSession);
+        assert_eq!((close.txn, close.digest), (Txn::CloseSession(None), None));
+        w.apply_next();
+        assert_eq!(w.stat("/e"), None);
+        check_derived(&w.tree);
+    }
+
+    #[test]
+    fn hc_69_nodes_of_unknown_sessions_go_before_serving() {
+        let mut w = World::new();
+        w.run(&create_with("/e", 1));
+        w.tree.sessions.clear();
+        assert_eq!(w.tree.prune_orphans(), ["/e"]);
+        assert_eq!(w.tree.ephemerals_count(), 0);
+        check_derived(&w.tree);
+    }
+}

@@ -56,3 +56,50 @@ pub(super) fn apply(
     }
     Outcome::Changed(stat)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::*;
+
+    #[test]
+    fn versions_have_to_match_and_outstanding_ones_count() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        w.submit(SESSION, &set_data("/a", b"1", 0));
+        w.submit(SESSION, &set_data("/a", b"2", 1));
+        assert_eq!(w.err(&set_data("/a", b"3", 1)), ErrorCode::BadVersion);
+        let stat = w.stat("/a").unwrap();
+        assert_eq!((stat.version, stat.mzxid, stat.pzxid, stat.data_length), (2, 4, 2, 1));
+        assert_eq!(w.err(&set_data("/b", b"", -1)), ErrorCode::NoNode);
+    }
+
+    #[test]
+    fn hc_103_a_bad_path_is_refused_and_never_logged() {
+        let mut w = World::new();
+        for path in ["", "a", "/a/", "//", "/a/../b", "/a\0"] {
+            assert_eq!(w.err(&set_data(path, b"", -1)), ErrorCode::BadArguments, "{path:?}");
+        }
+        assert!(w.log.iter().all(|p| !matches!(p.txn, Txn::SetData(..))));
+    }
+
+    #[test]
+    fn hc_105_the_root_and_the_systems_nodes_can_be_set() {
+        let mut w = World::new();
+        for path in ["/", "/zookeeper", "/zookeeper/quota"] {
+            assert!(matches!(w.ok(&set_data(path, b"x", 0)), Outcome::Changed(stat) if stat.version == 1));
+        }
+        assert_eq!(w.err(&set_data("/zookeeper/config", b"x", -1)), ErrorCode::NoAuth);
+        check_derived(&w.tree);
+    }
+
+    #[test]
+    fn null_data_is_kept_apart_from_empty() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        let null =
+            crate::ops::WriteOp::SetData(SetDataRequest { path: "/a".into(), data: None, version: -1 });
+        w.ok(&null);
+        assert_eq!(w.tree.nodes.get(w.tree.nodes.find("/a").unwrap()).data(), None);
+    }
+}

@@ -133,3 +133,61 @@ fn modes_of(kind: WatcherKind) -> (u8, u8) {
         WatcherKind::PersistentRecursive => (mode::RECURSIVE, 0),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ReadOp;
+    use crate::testkit::*;
+
+    #[test]
+    fn who_watches_data_and_children_hears_of_the_deletion_once() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        w.read(&ReadOp::GetData(watch("/a"))).unwrap();
+        w.read(&ReadOp::GetChildren(watch("/a"))).unwrap();
+        w.read_as(WatcherId(2), &ReadOp::GetChildren(watch("/a"))).unwrap();
+        w.read_as(WatcherId(3), &ReadOp::GetChildren(watch("/"))).unwrap();
+        w.ok(&delete("/a"));
+        assert_eq!(w.events(), ["NodeDeleted /a 1", "NodeDeleted /a 2", "NodeChildrenChanged / 3"]);
+        assert!(w.watches.is_empty());
+    }
+
+    #[test]
+    fn hc_90_a_closed_connection_leaves_no_watch() {
+        let mut w = World::new();
+        w.ok(&create("/a"));
+        w.read(&ReadOp::GetData(watch("/a"))).unwrap();
+        w.read(&ReadOp::GetChildren(watch("/a"))).unwrap();
+        w.watches.remove_watcher(WatcherId(1));
+        assert!(w.watches.is_empty());
+        w.ok(&delete("/a"));
+        assert_eq!(w.events(), [""; 0]);
+    }
+
+    #[test]
+    fn listings_show_data_watches_sorted() {
+        let mut w = World::new();
+        for path in ["/b", "/a"] {
+            w.ok(&create(path));
+            w.read_as(WatcherId(2), &ReadOp::GetData(watch(path))).unwrap();
+        }
+        w.read(&ReadOp::GetData(watch("/b"))).unwrap();
+        w.read(&ReadOp::GetChildren(watch("/a"))).unwrap();
+        assert_eq!(w.watches.data_totals(), WatchTotals { watchers: 2, paths: 2, watches: 3 });
+        let by_path = w.watches.data_by_path();
+        assert_eq!(by_path[1], (Arc::from("/b"), vec![WatcherId(1), WatcherId(2)]));
+        let by_watcher = w.watches.data_by_watcher();
+        assert_eq!(by_watcher[1], (WatcherId(2), vec![Arc::from("/a"), Arc::from("/b")]));
+        assert_eq!(w.watches.watch_count(), 4);
+    }
+
+    #[test]
+    fn the_end_of_a_session_is_told_like_any_deletion() {
+        let mut w = World::new();
+        w.ok(&create_with("/e", 1));
+        w.read(&ReadOp::Exists(watch("/e"))).unwrap();
+        w.run(&crate::WriteOp::CloseSession);
+        assert_eq!(w.events(), ["NodeDeleted /e 1"]);
+    }
+}
