@@ -117,10 +117,25 @@ pub struct ConnectionStats {
     pub max_latency_ms: u64,
     /// Replies that were measured.
     pub measured: u64,
+    /// Bytes of the last reply, frame included; 0 before the first.
+    pub last_reply_bytes: u64,
+    /// Bytes of the smallest reply.
+    pub min_reply_bytes: u64,
+    /// Bytes of the largest reply.
+    pub max_reply_bytes: u64,
 }
 
 impl ConnectionStats {
-    fn answered(&mut self, now_ms: u64, started_ms: u64, zxid: Option<Zxid>) {
+    /// The same session with everything counted forgotten.
+    pub fn cleared(&self) -> Self {
+        Self { session: self.session, timeout_ms: self.timeout_ms, ..Self::default() }
+    }
+
+    fn answered(&mut self, now_ms: u64, started_ms: u64, zxid: Option<Zxid>, bytes: usize) {
+        let bytes = bytes as u64;
+        self.last_reply_bytes = bytes;
+        self.min_reply_bytes = if self.measured == 0 { bytes } else { self.min_reply_bytes.min(bytes) };
+        self.max_reply_bytes = self.max_reply_bytes.max(bytes);
         let latency_ms = now_ms.saturating_sub(started_ms);
         self.sent += 1;
         self.last_zxid = zxid.or(self.last_zxid);
@@ -184,6 +199,11 @@ impl Connection {
         &self.stats
     }
 
+    /// Starts the statistics over.
+    pub fn clear_stats(&mut self) {
+        self.stats = self.stats.cleared();
+    }
+
     /// The session to report as heard from, when that would move its deadline: at most once per
     /// tick, so that reads do not each have to reach the node.
     pub fn touch(&mut self, now: Now, tick_ms: u64) -> Option<SessionId> {
@@ -245,7 +265,7 @@ impl Connection {
         let body = from.rest();
         let xid = header.xid;
         let op = OpCode::from_code(header.kind).filter(|op| is_servable(*op));
-        if op != Some(OpCode::Ping) {
+        if xid >= 0 {
             self.stats.last_cxid = Some(xid);
         }
         self.stats.last_op = op.or(self.stats.last_op);
@@ -253,9 +273,9 @@ impl Connection {
         match op {
             // Heartbeats never queue behind writes (HC-79).
             Some(OpCode::Ping) => {
-                let zxid = view.tree.last_zxid();
+                let (zxid, start) = (view.tree.last_zxid(), out.len());
                 reply::header_only(out, proto::request::xid::PING, zxid, ErrorCode::Ok);
-                self.stats.answered(started_ms, started_ms, Some(zxid));
+                self.stats.answered(started_ms, started_ms, Some(zxid), out.len() - start);
                 Flow::Continue
             }
             Some(OpCode::Auth) => self.on_auth(now, xid, body, view, out, submit),
@@ -276,8 +296,9 @@ impl Connection {
             }
             Some(op) => {
                 let asker = Asker { conn: self.id, session: self.session, auth: &self.auth };
+                let start = out.len();
                 view.read(&asker, xid, op, body, out);
-                self.stats.answered(started_ms, started_ms, Some(view.tree.last_zxid()));
+                self.stats.answered(started_ms, started_ms, Some(view.tree.last_zxid()), out.len() - start);
                 Flow::Continue
             }
             // Nobody knows this operation: say so in turn, then end the connection (HC-155).
@@ -312,8 +333,9 @@ impl Connection {
                 auth.extend(ids.into_iter().filter(|id| !self.auth.contains(id)));
                 self.auth = auth.into();
                 submit.push(Submission { conn: self.id, kind: SubmissionKind::Auth(self.auth.clone()) });
+                let start = out.len();
                 reply::header_only(out, xid, Zxid::ZERO, ErrorCode::Ok);
-                self.stats.answered(now.monotonic_ms, now.monotonic_ms, None);
+                self.stats.answered(now.monotonic_ms, now.monotonic_ms, None, out.len() - start);
                 Flow::Continue
             }
             Err(code) => {
@@ -329,7 +351,7 @@ impl Connection {
             What::Reply { frame, started_ms, last } => {
                 self.outstanding = self.outstanding.saturating_sub(1);
                 let zxid = frame.get(8..16).and_then(|b| Reader::new(b).i64().ok()).map(Zxid);
-                self.stats.answered(now.monotonic_ms, started_ms, zxid);
+                self.stats.answered(now.monotonic_ms, started_ms, zxid, frame.len());
                 out.extend_from_slice(&frame);
                 if last { Flow::Close } else { Flow::Continue }
             }

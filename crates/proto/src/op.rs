@@ -88,43 +88,6 @@ impl OpCode {
             _ => return None,
         })
     }
-
-    /// The four letters by which connection statistics name the last operation.
-    ///
-    /// //= java: Request.op2String
-    pub fn short_name(self) -> &'static str {
-        use OpCode::*;
-        match self {
-            Notification => "NOTI",
-            Create | Create2 | CreateTtl | CreateContainer => "CREA",
-            Delete | DeleteContainer => "DELE",
-            Exists => "EXIS",
-            GetData => "GETD",
-            SetData => "SETD",
-            GetAcl => "GETA",
-            SetAcl => "SETA",
-            GetChildren | GetChildren2 => "GETC",
-            Sync => "SYNC",
-            Ping => "PING",
-            Check => "CHEC",
-            Multi => "MULT",
-            Reconfig => "RECO",
-            CheckWatches => "CHKW",
-            RemoveWatches => "REMW",
-            MultiRead => "MLTR",
-            Auth => "AUTH",
-            SetWatches => "SETW",
-            Sasl => "SASL",
-            GetEphemerals => "GETE",
-            GetAllChildrenNumber => "GETACN",
-            SetWatches2 => "STW2",
-            AddWatch => "ADDW",
-            WhoAmI => "HOMI",
-            CreateSession => "SESS",
-            CloseSession => "CLOS",
-            Error => "ERRO",
-        }
-    }
 }
 
 #[cfg(test)]

@@ -12,6 +12,9 @@ pub(crate) struct Counters {
     total_latency_ms: AtomicU64,
     min_latency_ms: AtomicU64,
     max_latency_ms: AtomicU64,
+    last_reply_bytes: AtomicU64,
+    min_reply_bytes: AtomicU64,
+    max_reply_bytes: AtomicU64,
     /// Log syncs slower than the threshold.
     pub(crate) slow_syncs: AtomicU64,
 }
@@ -25,6 +28,9 @@ impl Default for Counters {
             total_latency_ms: AtomicU64::new(0),
             min_latency_ms: AtomicU64::new(u64::MAX),
             max_latency_ms: AtomicU64::new(0),
+            last_reply_bytes: AtomicU64::new(0),
+            min_reply_bytes: AtomicU64::new(u64::MAX),
+            max_reply_bytes: AtomicU64::new(0),
             slow_syncs: AtomicU64::new(0),
         }
     }
@@ -39,6 +45,8 @@ pub(crate) struct Totals {
     pub(crate) total_latency_ms: u64,
     pub(crate) min_latency_ms: u64,
     pub(crate) max_latency_ms: u64,
+    /// Bytes of the last, smallest and largest reply; `None` before the first.
+    pub(crate) reply_bytes: Option<[u64; 3]>,
 }
 
 impl Counters {
@@ -57,7 +65,15 @@ impl Counters {
         if measured > 0 {
             self.min_latency_ms.fetch_min(after.last_latency_ms, Ordering::Relaxed);
             self.max_latency_ms.fetch_max(after.last_latency_ms, Ordering::Relaxed);
+            self.last_reply_bytes.store(after.last_reply_bytes, Ordering::Relaxed);
+            self.min_reply_bytes.fetch_min(after.min_reply_bytes, Ordering::Relaxed);
+            self.max_reply_bytes.fetch_max(after.max_reply_bytes, Ordering::Relaxed);
         }
+    }
+
+    /// A four-letter word is a packet too.
+    pub(crate) fn count_word(&self) {
+        self.received.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Back to the state at the start (`srst`).
@@ -67,11 +83,16 @@ impl Counters {
         {
             counter.store(0, Ordering::Relaxed);
         }
+        self.last_reply_bytes.store(0, Ordering::Relaxed);
+        self.max_reply_bytes.store(0, Ordering::Relaxed);
+        self.min_reply_bytes.store(u64::MAX, Ordering::Relaxed);
         self.min_latency_ms.store(u64::MAX, Ordering::Relaxed);
     }
 
     pub(crate) fn totals(&self) -> Totals {
         let min = self.min_latency_ms.load(Ordering::Relaxed);
+        let reply_bytes = [&self.last_reply_bytes, &self.min_reply_bytes, &self.max_reply_bytes];
+        let reply_bytes = reply_bytes.map(|bytes| bytes.load(Ordering::Relaxed));
         Totals {
             received: self.received.load(Ordering::Relaxed),
             sent: self.sent.load(Ordering::Relaxed),
@@ -79,6 +100,7 @@ impl Counters {
             total_latency_ms: self.total_latency_ms.load(Ordering::Relaxed),
             min_latency_ms: if min == u64::MAX { 0 } else { min },
             max_latency_ms: self.max_latency_ms.load(Ordering::Relaxed),
+            reply_bytes: (reply_bytes[0] > 0).then_some(reply_bytes),
         }
     }
 }

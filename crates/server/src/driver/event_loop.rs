@@ -239,7 +239,7 @@ impl<'a> EventLoop<'a> {
             self.touched.push(session);
         }
         shared.counters.add(&before, socket.conn.stats());
-        socket.shown.update(socket.conn.stats(), socket.conn.outstanding());
+        socket.shown.update(&mut socket.conn);
         socket.send(&mut output);
         match output.is_empty() {
             true => self.spare_output = output,
@@ -254,6 +254,7 @@ impl<'a> EventLoop<'a> {
         if let Some(mut socket) = self.remove(slot) {
             let _ = self.poll.registry().deregister(&mut socket.stream);
             let stream = std::net::TcpStream::from(OwnedFd::from(socket.stream));
+            self.shared.counters.count_word();
             self.shared.words.ask(Question { word, rest, stream });
         }
     }
@@ -330,7 +331,7 @@ impl<'a> EventLoop<'a> {
         for slot in dirty.drain(..) {
             let Some(socket) = self.sockets.get_mut(slot) else { continue };
             socket.dirty = false;
-            socket.shown.update(socket.conn.stats(), socket.conn.outstanding());
+            socket.shown.update(&mut socket.conn);
             socket.flush();
             if socket.is_done() {
                 self.close(slot);

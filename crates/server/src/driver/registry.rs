@@ -1,10 +1,11 @@
 //! Every connection of the server, for operators: who, and what it has done.
 
-use node::{ConnId, ConnectionStats};
+use node::{ConnId, Connection, ConnectionStats};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 /// What a connection's event loop shows of it.
 #[derive(Debug)]
@@ -13,30 +14,26 @@ pub(crate) struct Shown {
     /// Wall clock at accept, milliseconds since 1970.
     pub(crate) established_ms: i64,
     state: Mutex<(ConnectionStats, u32)>,
-    /// Statistics at the last `crst`: what operators see is the difference.
-    baseline: Mutex<ConnectionStats>,
+    /// Set by `crst`; the event loop clears the statistics when it comes by.
+    cleared: AtomicBool,
 }
 
 impl Shown {
     /// Called by the event loop after each batch.
-    pub(crate) fn update(&self, stats: &ConnectionStats, outstanding: u32) {
-        *self.state.lock() = (*stats, outstanding);
+    pub(crate) fn update(&self, conn: &mut Connection) {
+        if self.cleared.swap(false, Ordering::Relaxed) {
+            conn.clear_stats();
+        }
+        *self.state.lock() = (*conn.stats(), conn.outstanding());
     }
 
     /// The statistics since the last reset, and how much is outstanding.
     pub(crate) fn read(&self) -> (ConnectionStats, u32) {
-        let (mut stats, outstanding) = *self.state.lock();
-        let base = *self.baseline.lock();
-        stats.received = stats.received.saturating_sub(base.received);
-        stats.sent = stats.sent.saturating_sub(base.sent);
-        stats.measured = stats.measured.saturating_sub(base.measured);
-        stats.total_latency_ms = stats.total_latency_ms.saturating_sub(base.total_latency_ms);
-        (stats, outstanding)
-    }
-
-    fn reset(&self) {
-        let now = self.state.lock().0;
-        *self.baseline.lock() = now;
+        let (stats, outstanding) = *self.state.lock();
+        match self.cleared.load(Ordering::Relaxed) {
+            true => (stats.cleared(), outstanding),
+            false => (stats, outstanding),
+        }
     }
 }
 
@@ -48,8 +45,12 @@ pub(crate) struct Registry {
 
 impl Registry {
     pub(crate) fn insert(&self, id: ConnId, peer: SocketAddr, established_ms: i64) -> Arc<Shown> {
-        let shown =
-            Arc::new(Shown { peer, established_ms, state: Mutex::default(), baseline: Mutex::default() });
+        let shown = Arc::new(Shown {
+            peer,
+            established_ms,
+            state: Mutex::default(),
+            cleared: AtomicBool::new(false),
+        });
         self.by_id.lock().insert(id, Arc::clone(&shown));
         shown
     }
@@ -69,7 +70,7 @@ impl Registry {
     /// Forgets the statistics of all connections (`crst`).
     pub(crate) fn reset(&self) {
         for (_, shown) in self.list() {
-            shown.reset();
+            shown.cleared.store(true, Ordering::Relaxed);
         }
     }
 }

@@ -143,7 +143,7 @@ impl Window<'_> {
 fn shown(peer: SocketAddr, established_ms: i64, stats: &node::ConnectionStats, queued: u32) -> Connection {
     let session = (stats.session != SessionId::NONE).then(|| ConnectionSession {
         id: stats.session,
-        last_operation: stats.last_op.map_or("NA", proto::OpCode::short_name),
+        last_operation: stats.last_op.and_then(fourletter::operation_name).unwrap_or("NA"),
         established_ms,
         timeout_ms: stats.timeout_ms.unsigned_abs(),
         last_cxid: stats.last_cxid,
@@ -159,7 +159,7 @@ fn shown(peer: SocketAddr, established_ms: i64, stats: &node::ConnectionStats, q
     });
     Connection {
         address: peer,
-        interest_ops: 1,
+        interest_ops: u8::from(stats.session != SessionId::NONE),
         queued: u64::from(queued),
         received: stats.received,
         sent: stats.sent,
@@ -216,6 +216,12 @@ impl View for Window<'_> {
     fn connections_by_expiry(&self) -> Vec<Expiring<(SocketAddr, SessionId)>> {
         let tick_ms = (self.shared.config.tick_time.as_millis() as u64).max(1);
         let mut by_deadline: BTreeMap<u64, Vec<(SocketAddr, SessionId)>> = BTreeMap::new();
+        // The asker has no session and the patience of one: the reference gives it ten seconds.
+        let asker_due = self.shared.clock.now().monotonic_ms + 10_000;
+        by_deadline
+            .entry((asker_due / tick_ms + 1) * tick_ms)
+            .or_default()
+            .push((self.asker, SessionId::NONE));
         for (_, entry) in self.shared.registry.list() {
             let (stats, _) = entry.read();
             let due = stats.last_response_ms + u64::from(stats.timeout_ms.unsigned_abs());
@@ -280,6 +286,9 @@ impl View for Window<'_> {
             global_sessions: sessions,
             open_files,
             max_files,
+            last_response_bytes: totals.reply_bytes.map(|bytes| bytes[0]),
+            min_response_bytes: totals.reply_bytes.map(|bytes| bytes[1]),
+            max_response_bytes: totals.reply_bytes.map(|bytes| bytes[2]),
             connection_drop_probability: self.shared.admission.drop_probability(),
             ..Gauges::default()
         };
