@@ -64,7 +64,9 @@ impl Chunks {
 }
 
 fn fill(stream: &mut dyn Read, mut bytes: Vec<u8>, checksum: &mut Adler32) -> io::Result<Chunk> {
-    bytes.resize(HEADROOM + CHUNK_BYTES, 0);
+    if bytes.len() != HEADROOM + CHUNK_BYTES {
+        bytes = vec![0; HEADROOM + CHUNK_BYTES];
+    }
     let mut end = HEADROOM;
     while end < bytes.len() {
         match stream.read(&mut bytes[end..]) {
