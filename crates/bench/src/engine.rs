@@ -99,7 +99,7 @@ impl Engine {
             if event.is_readable() {
                 self.cx.now = control.now();
                 let (cx, open) = (&mut self.cx, &mut self.open);
-                link.receive(&mut self.buffer, |outbox, arrival| {
+                link.receive(&mut self.buffer, event.is_read_closed(), |outbox, arrival| {
                     *open += usize::from(matches!(arrival, Arrival::Opened { .. }));
                     driver.on_arrival(at, outbox, arrival, cx);
                 })?;
@@ -116,8 +116,13 @@ impl Engine {
         }
         self.cx.visit.clear();
         control.count(self.job.thread, driver.ops(), self.open - was_open);
-        if go_on && self.cx.lane == Lane::Drain && self.cx.now > *self.drain_until.get_or_insert(self.cx.now + DRAINING) {
-            return Err(LinkError::Protocol("replies or events were still missing half a minute after the end".into()));
+        if go_on
+            && self.cx.lane == Lane::Drain
+            && self.cx.now > *self.drain_until.get_or_insert(self.cx.now + DRAINING)
+        {
+            return Err(LinkError::Protocol(
+                "replies or events were still missing half a minute after the end".into(),
+            ));
         }
         Ok(go_on && !control.aborted())
     }
@@ -152,9 +157,11 @@ impl Engine {
             for event in &self.events {
                 let link = &mut self.links[event.token().0];
                 if event.is_readable() {
-                    link.receive(&mut self.buffer, |_, _| ())?;
+                    link.receive(&mut self.buffer, event.is_read_closed(), |_, _| ())?;
                 }
-                link.flush()?;
+                if !link.is_closed() {
+                    link.flush()?;
+                }
             }
         }
         Ok(())

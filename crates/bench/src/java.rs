@@ -41,7 +41,9 @@ impl Java {
         let version = version.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
         let first_line = version.as_deref().and_then(|text| text.lines().next()).unwrap_or("java");
         let jar = std::fs::canonicalize(DEBIAN_JAR).unwrap_or_else(|_| self.class_path.clone().into());
-        let name = jar.file_stem().map_or_else(|| self.class_path.clone(), |name| name.to_string_lossy().into_owned());
+        let name = jar
+            .file_stem()
+            .map_or_else(|| self.class_path.clone(), |name| name.to_string_lossy().into_owned());
         format!("{name} on {first_line}")
     }
 }

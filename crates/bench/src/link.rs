@@ -139,10 +139,11 @@ impl Link {
     ///
     /// A read that does not fill `buffer` proves the socket dry: with edge-triggered readiness the
     /// next byte raises a new event, so the usual extra read that only returns "would block" is
-    /// saved.
+    /// saved. An end of stream that was already there raises none: `hung_up` says that it was.
     pub(crate) fn receive(
         &mut self,
         buffer: &mut [u8],
+        hung_up: bool,
         mut on: impl FnMut(&mut Outbox, Arrival),
     ) -> Result<(), LinkError> {
         loop {
@@ -163,7 +164,7 @@ impl Link {
                 Err(e) => return Err(e.into()),
             };
             self.scan(&buffer[..n], &mut on)?;
-            if n < buffer.len() {
+            if n < buffer.len() && !hung_up {
                 return Ok(());
             }
         }

@@ -86,9 +86,10 @@ impl Process {
         let errors = output.try_clone().map_err(Error::file(&log))?;
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
         let begin = Instant::now();
-        let child = command
-            .spawn()
-            .map_err(|e| Error::Server { name: name.to_owned(), reason: format!("cannot be started: {e}") })?;
+        let child = command.spawn().map_err(|e| Error::Server {
+            name: name.to_owned(),
+            reason: format!("cannot be started: {e}"),
+        })?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
         let mut process = Self { child, name, address, log, first_answer: Duration::ZERO };
         process.first_answer = process.await_answer(begin)?;

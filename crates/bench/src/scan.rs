@@ -75,7 +75,11 @@ impl FrameScanner {
     }
 
     /// Takes bytes of a frame that came in pieces; returns what follows the frame.
-    fn resume<'a>(&mut self, mut rest: &'a [u8], on_frame: &mut impl FnMut(Head)) -> Result<&'a [u8], BadFrame> {
+    fn resume<'a>(
+        &mut self,
+        mut rest: &'a [u8],
+        on_frame: &mut impl FnMut(Head),
+    ) -> Result<&'a [u8], BadFrame> {
         if self.have < LEN + HEAD {
             let take = rest.len().min(LEN + HEAD - self.have);
             self.partial[self.have..self.have + take].copy_from_slice(&rest[..take]);

@@ -3,12 +3,12 @@
 //! A load generator on the same cores as the server must cost almost nothing per request, so a
 //! request is one copy of a ready frame, four bytes of xid and a few decimal digits of the path.
 
+use proto::OpCode;
 use proto::acl::Acl;
 use proto::jute::Wire;
 use proto::request::{
     AddWatchRequest, CreateRequest, DeleteRequest, ReadRequest, SetDataRequest, encode_frame,
 };
-use proto::OpCode;
 
 /// Deepest path pattern, in numbers per path.
 pub(crate) const MAX_NUMBERS: usize = 4;
@@ -142,8 +142,7 @@ mod tests {
         let mut patched = vec![9; 3];
         template.append(&mut patched, 77, &[12, 345_678]);
         let mut fresh = vec![9; 3];
-        let body =
-            SetDataRequest { path: "/b/d012/n00345678".into(), data: Some(b"value"), version: -1 };
+        let body = SetDataRequest { path: "/b/d012/n00345678".into(), data: Some(b"value"), version: -1 };
         encode_frame(77, OpCode::SetData, &body, &mut fresh);
         assert_eq!(patched, fresh);
     }

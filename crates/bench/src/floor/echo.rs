@@ -15,8 +15,8 @@ use proto::stat::Stat;
 use proto::{OpCode, SessionId, Zxid};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
-use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, Sender, channel};
 
 const READ_BUFFER: usize = 256 * 1024;
 const WAKE: Token = Token(usize::MAX);
@@ -90,7 +90,8 @@ fn serve_thread(mut poll: Poll, inbox: &Receiver<TcpStream>, replies: &Replies) 
             }
             let slot = &mut peers[event.token().0];
             let Some(peer) = slot else { continue };
-            if peer.serve(&mut buffer, replies).is_err() {
+            let hung_up = event.is_read_closed();
+            if peer.serve(&mut buffer, replies).is_err() || hung_up {
                 *slot = None;
             }
         }
@@ -106,7 +107,14 @@ fn admit(poll: &Poll, peers: &mut Vec<Option<Peer>>, mut socket: TcpStream) {
     if at == peers.len() {
         peers.push(None);
     }
-    peers[at] = Some(Peer { socket, partial: Vec::new(), pending: Vec::new(), sent: 0, greeted: false });
+    peers[at] = Some(Peer {
+        socket,
+        partial: Vec::new(),
+        pending: Vec::new(),
+        sent: 0,
+        greeted: false,
+        closing: false,
+    });
 }
 
 /// One connection.
@@ -116,6 +124,7 @@ struct Peer {
     pending: Vec<u8>,
     sent: usize,
     greeted: bool,
+    closing: bool,
 }
 
 impl Peer {
@@ -160,6 +169,7 @@ impl Peer {
                 return Err(io::ErrorKind::InvalidData.into());
             };
             replies.append(head, &mut self.pending);
+            self.closing |= head[4..] == OpCode::CloseSession.code().to_be_bytes();
         }
         Ok(at)
     }
@@ -174,7 +184,7 @@ impl Peer {
         }
         self.pending.clear();
         self.sent = 0;
-        Ok(())
+        if self.closing { Err(io::ErrorKind::ConnectionAborted.into()) } else { Ok(()) }
     }
 }
 

@@ -44,17 +44,30 @@ pub fn record_len(path_len: usize, size: usize) -> usize {
 ///
 /// # Errors
 /// The file cannot be written in `dir`.
-pub fn run(dir: &Path, record: usize, batch: usize, ahead: Ahead, length: Duration) -> Result<Outcome, Error> {
+pub fn run(
+    dir: &Path,
+    record: usize,
+    batch: usize,
+    ahead: Ahead,
+    length: Duration,
+) -> Result<Outcome, Error> {
     std::fs::create_dir_all(dir).map_err(Error::file(dir))?;
     let holder = tempfile::Builder::new().prefix("floor-").tempdir_in(dir).map_err(Error::file(dir))?;
     let path = holder.path().join("log.1");
     append(&path, record, batch.max(1), ahead, length).map_err(Error::file(path.clone()))
 }
 
-fn append(path: &Path, record: usize, batch: usize, ahead: Ahead, length: Duration) -> std::io::Result<Outcome> {
+fn append(
+    path: &Path,
+    record: usize,
+    batch: usize,
+    ahead: Ahead,
+    length: Duration,
+) -> std::io::Result<Outcome> {
     let file = OpenOptions::new().create_new(true).write(true).open(path)?;
     let bytes: Vec<u8> = (0..record * batch).map(|i| (i % 251) as u8 + 1).collect();
-    let mut outcome = Outcome { name: format!("fsync floor, batches of {batch}, {}", ahead.name()), ..Outcome::default() };
+    let mut outcome =
+        Outcome { name: format!("fsync floor, batches of {batch}, {}", ahead.name()), ..Outcome::default() };
     let mut end = FILE_HEADER;
     let mut ready = 0;
     let flushes = crate::proc::disk_flushes();
@@ -99,8 +112,7 @@ mod tests {
     fn encoded_len(path: &str, size: usize) -> usize {
         let set = SetDataTxn { path: path.into(), data: Some(vec![0; size]), version: 1 };
         let txn = Txn::SetData(OpCode::SetData, set);
-        let header =
-            TxnHeader { client_id: SessionId(1), cxid: 1, zxid: Zxid(1), time: 1, kind: txn.kind() };
+        let header = TxnHeader { client_id: SessionId(1), cxid: 1, zxid: Zxid(1), time: 1, kind: txn.kind() };
         let digest = TxnDigest { version: DIGEST_VERSION, digest: 1 };
         let mut out = Vec::new();
         encode_entry(&header, &txn, Some(digest), &mut out);

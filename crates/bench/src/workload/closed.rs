@@ -67,7 +67,11 @@ impl ClosedLoop {
             Lane::Warmup | Lane::Drain => return,
         };
         let latency = cx.now.saturating_sub(sent.at);
-        if sent.tag == READ { tally.reads.record(latency) } else { tally.writes.record(latency) }
+        if sent.tag == READ {
+            tally.reads.record(latency)
+        } else {
+            tally.writes.record(latency)
+        }
         tally.errors += u64::from(err != 0);
     }
 }

@@ -29,8 +29,11 @@ impl FanOut {
     /// `watchers` sessions on the node at `path`, each change setting `data`.
     pub(crate) fn new(path: &str, data: &[u8], watchers: usize, persistent: bool) -> Self {
         let path = Pattern::new(path);
-        let arm =
-            if persistent { Template::add_watch(&path) } else { Template::read(OpCode::GetData, &path, true) };
+        let arm = if persistent {
+            Template::add_watch(&path)
+        } else {
+            Template::read(OpCode::GetData, &path, true)
+        };
         Self {
             change: Template::set(&path, data),
             arm,

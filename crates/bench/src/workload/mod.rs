@@ -105,7 +105,8 @@ pub fn prepare(target: &Target, load: &Load) -> Result<(), Error> {
     make_parents(target, &load.root)?;
     let shape = load.shape();
     if !load.kind.needs_keys() {
-        return counted(target, Requests::create(&shape, 0, b"", Numbering::counted(1)), 1, &CREATING).map(drop);
+        return counted(target, Requests::create(&shape, 0, b"", Numbering::counted(1)), 1, &CREATING)
+            .map(drop);
     }
     let create = Requests::create(&shape, 1, &data, Numbering::counted(load.keys));
     let step = counted(target, create, load.keys, &CREATING)?;
@@ -122,7 +123,11 @@ pub fn prepare(target: &Target, load: &Load) -> Result<(), Error> {
 ///
 /// # Errors
 /// A failing connection.
-pub fn run(target: &Target, load: &Load, mark: Option<&mut dyn FnMut() -> bool>) -> Result<(Outcome, u32), Error> {
+pub fn run(
+    target: &Target,
+    load: &Load,
+    mark: Option<&mut dyn FnMut() -> bool>,
+) -> Result<(Outcome, u32), Error> {
     let requests = load.requests(&value(load.size));
     let span = match load.kind {
         Kind::Delete => Span::Counted { total: u64::from(load.keys) },
@@ -159,12 +164,24 @@ pub fn cleanup(target: &Target, load: &Load, nodes: u32) -> Result<(), Error> {
 ///
 /// # Errors
 /// A failing connection, or an error code other than "node exists".
-pub fn fill(target: &Target, root: &str, levels: u32, width: u32, count: u32, size: usize) -> Result<Outcome, Error> {
+pub fn fill(
+    target: &Target,
+    root: &str,
+    levels: u32,
+    width: u32,
+    count: u32,
+    size: usize,
+) -> Result<Outcome, Error> {
     make_parents(target, root)?;
     let shape = Shape::new(root, levels, width);
     for level in 1..shape.levels() {
         let directories = shape.count(level, count);
-        counted(target, Requests::create(&shape, level, b"", Numbering::counted(directories)), directories, &CREATING)?;
+        counted(
+            target,
+            Requests::create(&shape, level, b"", Numbering::counted(directories)),
+            directories,
+            &CREATING,
+        )?;
     }
     let data = value(size);
     let leaves = Requests::create(&shape, shape.levels(), &data, Numbering::counted(count));

@@ -67,7 +67,7 @@ impl Numbering {
                 *seed ^= *seed << 13;
                 *seed ^= *seed >> 7;
                 *seed ^= *seed << 17;
-                Some(((*seed >> 32) * u64::from(*keys) >> 32) as u32)
+                Some((((*seed >> 32) * u64::from(*keys)) >> 32) as u32)
             }
             Self::Counted { next, step, end } => {
                 let n = *next;
@@ -217,7 +217,8 @@ mod tests {
 
     #[test]
     fn random_numbers_cover_all_keys_and_no_others() {
-        let mut requests = Requests::read(OpCode::GetData, &Shape::flat("/b"), 1, Numbering::random(7)).part(3, 4);
+        let mut requests =
+            Requests::read(OpCode::GetData, &Shape::flat("/b"), 1, Numbering::random(7)).part(3, 4);
         let mut seen = [0u32; 7];
         for (n, _) in drain(&mut requests, 7000) {
             seen[n as usize] += 1;
