@@ -13,8 +13,7 @@ use crate::arena::WalkToken;
 use crate::tree::Tree;
 use crate::znode::NodeId;
 use proto::acl::{Acl, Id};
-use proto::jute::put_string;
-use proto::snapshot::{END_OF_NODES, SnapshotNode, encode_prologue};
+use proto::snapshot::{SnapshotNode, encode_prologue};
 use proto::{SessionId, Zxid};
 
 /// A step ends when it has written this much, however few nodes that were.
@@ -32,7 +31,6 @@ pub struct SnapshotCursor {
     above: Vec<(NodeId, usize)>,
     /// Path of the innermost ancestor.
     path: String,
-    ended: bool,
     nodes_written: u64,
     _token: WalkToken,
 }
@@ -73,14 +71,13 @@ impl Tree {
             at: Some(NodeId::ROOT),
             above: Vec::new(),
             path: String::new(),
-            ended: false,
             nodes_written: 0,
             _token: self.nodes.walk(),
         }
     }
 
-    /// Appends the next piece: the tables first, then up to `max_nodes` nodes, in the end the end mark.
-    /// Returns true when that was appended; the snapshot then holds all sessions and nodes.
+    /// Appends the next piece: the tables first, then up to `max_nodes` nodes, and returns true when
+    /// all are in: the end mark and the seals are the file's business.
     pub fn snapshot_step(&self, cursor: &mut SnapshotCursor, max_nodes: usize, out: &mut Vec<u8>) -> bool {
         let start = out.len();
         if let Some(tables) = cursor.tables.take() {
@@ -93,10 +90,6 @@ impl Tree {
             }
             looked_at += 1;
             self.visit(cursor, at, out);
-        }
-        if !cursor.ended {
-            cursor.ended = true;
-            put_string(out, Some(END_OF_NODES));
         }
         true
     }
