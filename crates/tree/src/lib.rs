@@ -21,6 +21,8 @@ mod loader;
 mod outstanding;
 mod owner;
 mod owners;
+#[cfg(test)]
+mod proofs;
 mod quota;
 mod settings;
 mod snapshot;

@@ -42,8 +42,8 @@ pub(crate) struct Change {
 #[derive(Debug, Clone, Default)]
 struct SessionChange {
     zxid: Zxid,
-    opened: bool,
-    closed: bool,
+    /// Whether it will be there; `None` when what is outstanding does not decide that.
+    lives: Option<bool>,
     /// Ephemeral nodes it has created; some may be deleted again.
     created: Vec<Arc<str>>,
 }
@@ -189,20 +189,18 @@ impl Outstanding {
     }
 
     pub(crate) fn open_session(&mut self, zxid: Zxid, session: SessionId) {
-        self.session_mut(zxid, session).opened = true;
+        self.session_mut(zxid, session).lives = Some(true);
     }
 
     pub(crate) fn close_session(&mut self, zxid: Zxid, session: SessionId) {
-        self.session_mut(zxid, session).closed = true;
+        let change = self.session_mut(zxid, session);
+        change.lives = Some(false);
+        change.created.clear();
     }
 
     /// Whether a session will be there; `None` when nothing outstanding decides it.
     pub(crate) fn session_lives(&self, session: SessionId) -> Option<bool> {
-        match self.sessions.get(&session)? {
-            change if change.closed => Some(false),
-            change if change.opened => Some(true),
-            _ => None,
-        }
+        self.sessions.get(&session)?.lives
     }
 
     /// Paths of ephemeral nodes that a session has created, some of which may be gone again.

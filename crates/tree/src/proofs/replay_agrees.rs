@@ -1,0 +1,113 @@
+//! Snapshots taken in slices of random size during random histories, and the rest replayed.
+
+use super::generate::{self, Random, SESSIONS};
+use crate::testkit::{World, check_derived, dump};
+use crate::{Loader, Settings, SnapshotCursor, Tree};
+use proto::snapshot::{MAGIC, SnapshotNode, SnapshotSink, ZxidDigest};
+use proto::{Reader, SessionId, Wire, Zxid};
+use std::collections::BTreeSet;
+
+/// Reads a snapshot's bytes as the storage crate would.
+pub(super) fn load(settings: &Settings, bytes: &[u8], zxid: Zxid, digest: Option<ZxidDigest>) -> Tree {
+    let mut loader = Loader::new(settings.clone());
+    let mut from = Reader::new(bytes);
+    assert_eq!(from.i32(), Ok(MAGIC));
+    from.bytes(12, "rest of the header").unwrap();
+    for _ in 0..from.i32().unwrap() {
+        loader.session(SessionId(from.i64().unwrap()), from.i32().unwrap());
+    }
+    for _ in 0..from.i32().unwrap() {
+        loader.acl(from.i64().unwrap(), Wire::decode(&mut from).unwrap());
+    }
+    let mut seen = BTreeSet::new();
+    while from.remaining() > 0 {
+        let path = from.string().unwrap().unwrap();
+        assert!(seen.insert(path.clone().into_owned()), "{path} comes twice");
+        let data = from.buffer().unwrap();
+        let acl = from.i64().unwrap();
+        let stat = Wire::decode(&mut from).unwrap();
+        loader.node(&SnapshotNode { path: &path, data, acl, stat }).unwrap();
+    }
+    if let Some(digest) = digest {
+        loader.digest(digest);
+    }
+    loader.finish(zxid).unwrap()
+}
+
+/// A snapshot under way.
+struct Taking {
+    cursor: SnapshotCursor,
+    bytes: Vec<u8>,
+}
+
+/// A finished one.
+struct Taken {
+    bytes: Vec<u8>,
+    zxid: Zxid,
+    digest: ZxidDigest,
+}
+
+fn run(seed: u64) {
+    let settings = Settings { extended_types: true, ..Settings::default() };
+    let mut random = Random::new(seed);
+    let mut world = World::with(settings.clone());
+    let mut taking: Vec<Taking> = Vec::new();
+    let mut taken: Vec<Taken> = Vec::new();
+    let slice = 1 + random.below(4);
+    for _ in 0..300 {
+        world.auth = generate::identities(&mut random);
+        let session = SESSIONS[random.below(SESSIONS.len())];
+        let op = generate::write(&mut random);
+        world.run_as(session, &op);
+        if random.below(40) == 0 {
+            taking.push(Taking { cursor: world.tree.snapshot_begin(), bytes: Vec::new() });
+        }
+        taking.retain_mut(|t| {
+            if random.below(2) == 0 || !world.tree.snapshot_step(&mut t.cursor, slice, &mut t.bytes) {
+                return true;
+            }
+            let bytes = std::mem::take(&mut t.bytes);
+            taken.push(Taken { bytes, zxid: t.cursor.zxid(), digest: world.tree.zxid_digest() });
+            false
+        });
+    }
+    let live = dump(&world.tree);
+    for snapshot in taken {
+        let mut tree = load(&settings, &snapshot.bytes, snapshot.zxid, Some(snapshot.digest));
+        check_derived(&tree);
+        for entry in world.log.iter().filter(|entry| entry.header.zxid > snapshot.zxid) {
+            tree.replay(&entry.header, &entry.txn);
+            if let Some(digest) = entry.digest {
+                assert!(tree.agrees_with(digest), "seed {seed}: {entry:?} after {}", snapshot.zxid);
+            }
+        }
+        assert!(tree.agreed_with_snapshot(), "seed {seed}");
+        assert_eq!(dump(&tree), live, "seed {seed} from {}", snapshot.zxid);
+        assert_eq!((tree.digest(), tree.last_zxid()), (world.tree.digest(), world.tree.last_zxid()));
+        assert_eq!(tree.prune_orphans(), [""; 0], "no ephemeral without its session");
+        check_derived(&tree);
+    }
+}
+
+#[test]
+fn hc_71_hc_96_hc_98_replay_over_a_fuzzy_snapshot_ends_in_the_live_tree() {
+    for seed in 0..150 {
+        run(seed);
+    }
+}
+
+#[test]
+fn hc_99_replaying_the_whole_log_twice_changes_nothing() {
+    let mut random = Random::new(7);
+    let mut world = World::new();
+    for _ in 0..300 {
+        let session = SESSIONS[random.below(SESSIONS.len())];
+        world.run_as(session, &generate::write(&mut random));
+    }
+    let settings = world.tree.settings().clone();
+    let mut again = Tree::new(settings);
+    for entry in &world.log {
+        again.replay(&entry.header, &entry.txn);
+    }
+    assert_eq!(dump(&again), dump(&world.tree));
+}
