@@ -310,6 +310,33 @@ impl Connection {
         }
     }
 
+    /// Answers a request with THROTTLEDOP instead of serving it; heartbeats and closing are exempt
+    /// and served all the same.
+    pub fn refuse_throttled(
+        &mut self,
+        now: Now,
+        payload: &[u8],
+        view: &View<'_>,
+        out: &mut Vec<u8>,
+        submit: &mut Vec<Submission>,
+    ) {
+        let header = RequestHeader::decode(&mut Reader::new(payload));
+        let op = header.as_ref().ok().and_then(|h| OpCode::from_code(h.kind));
+        match (header, op) {
+            (Ok(header), Some(op)) if !matches!(op, OpCode::Ping | OpCode::CloseSession | OpCode::Auth) => {
+                self.stats.received += 1;
+                let (xid, code, started_ms) = (header.xid, ErrorCode::ThrottledOp, now.monotonic_ms);
+                self.submit(
+                    SubmissionKind::Refuse { xid, zxid: None, code, started_ms, last: false },
+                    submit,
+                );
+            }
+            _ => {
+                self.on_frame(now, payload, view, out, submit);
+            }
+        }
+    }
+
     fn submit(&mut self, kind: SubmissionKind, submit: &mut Vec<Submission>) -> Flow {
         self.outstanding += 1;
         submit.push(Submission { conn: self.id, kind });

@@ -5,6 +5,7 @@
 //! delivered, send. Replies of everything that arrived in one read leave in one write.
 
 use crate::driver::acceptor::Acceptor;
+use crate::driver::feed::Batch;
 use crate::driver::limits::Refusal;
 use crate::driver::outbox::Courier;
 use crate::driver::shared::Shared;
@@ -14,8 +15,8 @@ use crate::driver::words::Question;
 use crate::fourletter;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use node::{ConnId, Connection, Delivery, Flow, Input, Now, Submission, View};
-use proto::{SessionId, Zxid};
+use node::{ConnId, Connection, Delivery, Input, Now, Submission};
+use proto::SessionId;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
@@ -56,6 +57,9 @@ pub(crate) struct EventLoop<'a> {
     dirty: Vec<usize>,
     mail: Vec<Delivery>,
     accepted: Vec<(TcpStream, SocketAddr)>,
+    /// Sockets held back by the request throttle, and when to look at them again.
+    stalled: Vec<usize>,
+    stall_until_ms: u64,
     /// Connections without a session, by the time their patience ends.
     handshakes: VecDeque<(u64, ConnId)>,
     next_tick_ms: u64,
@@ -83,6 +87,8 @@ impl<'a> EventLoop<'a> {
             dirty: Vec::new(),
             mail: Vec::new(),
             accepted: Vec::new(),
+            stalled: Vec::new(),
+            stall_until_ms: 0,
             handshakes: VecDeque::new(),
             next_tick_ms: 0,
         }
@@ -126,6 +132,9 @@ impl<'a> EventLoop<'a> {
         if self.index == 0 {
             wait = wait.min(Duration::from_millis(self.next_tick_ms.saturating_sub(now_ms)));
         }
+        if !self.stalled.is_empty() {
+            wait = wait.min(Duration::from_millis(self.stall_until_ms.saturating_sub(now_ms).max(1)));
+        }
         if let Some((until_ms, _)) = self.handshakes.front() {
             wait = wait.min(Duration::from_millis(until_ms.saturating_sub(now_ms)));
         }
@@ -135,6 +144,9 @@ impl<'a> EventLoop<'a> {
     fn finish_turn(&mut self) {
         if self.acceptor.as_mut().is_some_and(Acceptor::rested) {
             self.accept();
+        }
+        if !self.stalled.is_empty() && self.now.monotonic_ms >= self.stall_until_ms {
+            self.runnable.extend(self.stalled.drain(..));
         }
         for _ in 0..self.runnable.len() {
             if let Some(slot) = self.runnable.pop_front() {
@@ -233,8 +245,20 @@ impl<'a> EventLoop<'a> {
             false => std::mem::take(&mut socket.output),
         };
         let before = *socket.conn.stats();
-        let used = feed_frames(shared, socket, self.now, bytes, &view, &mut output, &mut self.submissions);
+        let mut batch = Batch {
+            shared,
+            view: &view,
+            now: self.now,
+            output: &mut output,
+            submissions: &mut self.submissions,
+        };
+        let fed = batch.feed(socket, bytes);
         drop(view);
+        if fed.stalled {
+            self.stall_until_ms =
+                self.now.monotonic_ms + shared.config.request_throttle.stall_time.as_millis() as u64;
+            self.stalled.push(slot);
+        }
         if let Some(session) = socket.conn.touch(self.now, shared.config.tick_time.as_millis() as u64) {
             self.touched.push(session);
         }
@@ -245,7 +269,7 @@ impl<'a> EventLoop<'a> {
             true => self.spare_output = output,
             false => socket.output = output,
         }
-        used
+        fed.used
     }
 
     /// Gives a socket to the desk that answers four-letter words.
@@ -316,6 +340,9 @@ impl<'a> EventLoop<'a> {
             let before = *socket.conn.stats();
             let flow = socket.conn.on_delivery(self.now, what, &mut socket.output);
             self.shared.counters.add(&before, socket.conn.stats());
+            if socket.conn.outstanding() == 0 {
+                self.shared.large_requests.release(&mut socket.large_bytes);
+            }
             socket.paused = false;
             socket.follow(flow);
             if !std::mem::replace(&mut socket.dirty, true) {
@@ -423,7 +450,8 @@ impl<'a> EventLoop<'a> {
     }
 
     fn remove(&mut self, slot: usize) -> Option<Socket> {
-        let socket = self.sockets.remove(slot)?;
+        let mut socket = self.sockets.remove(slot)?;
+        self.shared.large_requests.release(&mut socket.large_bytes);
         self.shared.admission.leave(socket.peer.ip());
         self.shared.registry.remove(socket.conn.id());
         Some(socket)
@@ -442,54 +470,4 @@ impl<'a> EventLoop<'a> {
             self.close(slot);
         }
     }
-}
-
-/// Feeds frames until the connection has to wait, and returns the bytes consumed.
-fn feed_frames(
-    shared: &Shared,
-    socket: &mut Socket,
-    now: Now,
-    bytes: &[u8],
-    view: &View<'_>,
-    output: &mut Vec<u8>,
-    submissions: &mut Vec<Submission>,
-) -> usize {
-    let limits = &shared.config.limits;
-    let mut used = 0;
-    while !socket.is_blocked() {
-        let Some((length, rest)) = bytes[used..].split_first_chunk::<4>() else { break };
-        let length = i32::from_be_bytes(*length);
-        let Some(length) = usize::try_from(length).ok().filter(|n| *n <= limits.jute_max_buffer) else {
-            tracing::warn!(peer = %socket.peer, length, max = limits.jute_max_buffer, "frame length out of bounds; closing");
-            socket.broken = true;
-            break;
-        };
-        let Some(payload) = rest.get(..length) else { break };
-        let in_flight = shared.outstanding.load(Ordering::Relaxed) + submissions.len();
-        if socket.conn.outstanding() > 0 && in_flight >= limits.outstanding as usize {
-            // A reply of its own will wake it: it has something outstanding.
-            socket.paused = true;
-            break;
-        }
-        if !socket.conn.has_session() && !shared.admission.may_open(is_renewal(payload)) {
-            socket.broken = true;
-            break;
-        }
-        let flow = socket.conn.on_frame(now, payload, view, output, submissions);
-        used += 4 + length;
-        socket.follow(flow);
-        if flow == Flow::Close && !socket.conn.has_session() {
-            log_refusal(socket, view.tree.last_zxid());
-        }
-    }
-    used
-}
-
-/// Whether a connect request names a session, for the throttle's weights.
-fn is_renewal(payload: &[u8]) -> bool {
-    payload.get(16..24).is_some_and(|id| id.iter().any(|b| *b != 0))
-}
-
-fn log_refusal(socket: &Socket, last: Zxid) {
-    tracing::info!(peer = %socket.peer, server_zxid = %last, "handshake refused: unreadable, or the client has seen a newer zxid");
 }

@@ -2,10 +2,11 @@
 //!
 //! //= java: BlueThrottle, NIOServerCnxnFactory.AcceptThread
 
-use crate::config::{Config, ConnectionThrottle};
+use crate::config::{self, Config, ConnectionThrottle};
 use parking_lot::Mutex;
 use std::collections::BTreeMap;
 use std::net::IpAddr;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 /// Why a connection is turned away.
@@ -79,6 +80,47 @@ impl Admission {
     /// The probability with which connections are dropped at the moment.
     pub(crate) fn drop_probability(&self) -> f64 {
         self.throttle.as_ref().map_or(0.0, |t| t.lock().drop)
+    }
+}
+
+/// Bounds the bytes of large requests in flight (`largeRequestThreshold`, `largeRequestMaxBytes`).
+#[derive(Debug)]
+pub(crate) struct LargeRequests {
+    threshold: Option<u64>,
+    max_bytes: u64,
+    in_flight: AtomicU64,
+}
+
+impl LargeRequests {
+    pub(crate) fn new(limits: &config::Limits) -> Self {
+        Self {
+            threshold: limits.large_request_threshold,
+            max_bytes: limits.large_request_max_bytes,
+            in_flight: AtomicU64::new(0),
+        }
+    }
+
+    /// Whether a request of `bytes` may come in; if it counts as large, it is added to `held`.
+    pub(crate) fn admit(&self, bytes: usize, held: &mut u64) -> bool {
+        let bytes = bytes as u64;
+        if self.threshold.is_none_or(|threshold| bytes <= threshold) {
+            return true;
+        }
+        let before = self.in_flight.fetch_add(bytes, Ordering::Relaxed);
+        let fits = before + bytes <= self.max_bytes;
+        match fits {
+            true => *held += bytes,
+            false => drop(self.in_flight.fetch_sub(bytes, Ordering::Relaxed)),
+        }
+        fits
+    }
+
+    /// Gives back what a connection holds.
+    pub(crate) fn release(&self, held: &mut u64) {
+        let bytes = std::mem::take(held);
+        if bytes > 0 {
+            self.in_flight.fetch_sub(bytes, Ordering::Relaxed);
+        }
     }
 }
 
@@ -170,6 +212,23 @@ mod tests {
             admission.leave(address);
         }
         assert!(admission.counts.lock().by_address.is_empty());
+    }
+
+    #[test]
+    fn hc_66_hc_170_large_requests_are_bounded_by_their_bytes_and_the_count_returns_to_zero() {
+        let mut limits = Config::standalone_default(PathBuf::from("data")).limits;
+        limits.large_request_threshold = Some(100);
+        limits.large_request_max_bytes = 500;
+        let large = LargeRequests::new(&limits);
+        let (mut a, mut b) = (0, 0);
+        assert!(large.admit(100, &mut a) && a == 0, "not large");
+        assert!(large.admit(300, &mut a));
+        assert!(!large.admit(300, &mut b));
+        assert!(large.admit(200, &mut b));
+        large.release(&mut a);
+        large.release(&mut a);
+        large.release(&mut b);
+        assert_eq!(large.in_flight.load(Ordering::Relaxed), 0);
     }
 
     #[test]

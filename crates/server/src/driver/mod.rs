@@ -12,6 +12,7 @@ mod acceptor;
 mod clock;
 mod counters;
 mod event_loop;
+mod feed;
 mod limits;
 mod log;
 mod mailbox;

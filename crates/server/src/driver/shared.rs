@@ -3,7 +3,7 @@
 use crate::config::Config;
 use crate::driver::clock::Clock;
 use crate::driver::counters::Counters;
-use crate::driver::limits::Admission;
+use crate::driver::limits::{Admission, LargeRequests};
 use crate::driver::log::LogQueue;
 use crate::driver::mailbox::Mailbox;
 use crate::driver::registry::Registry;
@@ -29,6 +29,7 @@ pub(crate) struct Shared {
     pub(crate) dirs: DataDirs,
     pub(crate) snapshots: Snapshots,
     pub(crate) admission: Admission,
+    pub(crate) large_requests: LargeRequests,
     pub(crate) counters: Counters,
     pub(crate) registry: Registry,
     pub(crate) words: WordDesk,
@@ -62,6 +63,7 @@ impl Shared {
     pub(crate) fn new(parts: Parts) -> Self {
         Self {
             admission: Admission::new(&parts.config),
+            large_requests: LargeRequests::new(&parts.config.limits),
             snapshots: Snapshots::new(&parts.config.storage),
             config: parts.config,
             clock: parts.clock,

@@ -44,6 +44,10 @@ pub(crate) struct Socket {
     pub(crate) closing: bool,
     /// To be closed at once.
     pub(crate) broken: bool,
+    /// Bytes of large requests in flight, given back when nothing is outstanding.
+    pub(crate) large_bytes: u64,
+    /// When the request throttle began to hold this socket back, monotonic milliseconds.
+    pub(crate) stalled_since_ms: Option<u64>,
     /// Already in the list of sockets with fresh output.
     pub(crate) dirty: bool,
 }
@@ -62,6 +66,8 @@ impl Socket {
             readable: true,
             closing: false,
             broken: false,
+            large_bytes: 0,
+            stalled_since_ms: None,
             dirty: false,
         }
     }
