@@ -154,3 +154,89 @@ impl SnapshotSink for Loader {
         self.digest = Some(digest);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::check_derived;
+    use proto::stat::StatPersisted;
+
+    fn node(path: &str, acl: i64, owner: i64) -> SnapshotNode<'_> {
+        let stat = StatPersisted { czxid: 1, pzxid: 1, ephemeral_owner: owner, ..StatPersisted::default() };
+        SnapshotNode { path, data: Some(b"12345"), acl, stat }
+    }
+
+    fn loader() -> Loader {
+        let mut loader = Loader::new(Settings { extended_types: true, ..Settings::default() });
+        loader.acl(7, vec![Acl::open()]);
+        loader.acl(9, vec![]);
+        loader
+    }
+
+    fn load(nodes: &[SnapshotNode<'_>]) -> Result<Tree, String> {
+        let mut loader = loader();
+        nodes.iter().try_for_each(|node| loader.node(node))?;
+        loader.finish(Zxid(5))
+    }
+
+    #[test]
+    fn impossible_snapshots_are_refused_with_a_reason() {
+        let root = node("", OPEN_ACL, 0);
+        for (nodes, reason) in [
+            (vec![], "no root"),
+            (vec![node("/a", OPEN_ACL, 0)], "before the root"),
+            (vec![root.clone(), node("/a/b", OPEN_ACL, 0)], "before its parent"),
+            (vec![root.clone(), node("/a", OPEN_ACL, 0), node("/a", OPEN_ACL, 0)], "twice"),
+            (vec![root.clone(), node("a", OPEN_ACL, 0)], "no name"),
+            (vec![root.clone(), node("", OPEN_ACL, 0)], "no name"),
+            (vec![root.clone(), node("//", OPEN_ACL, 0)], "no name"),
+            (vec![root.clone(), node("//a", OPEN_ACL, 0)], "before its parent"),
+            (vec![root.clone(), node("/a", OPEN_ACL, -1)], "owner"),
+        ] {
+            let error = load(&nodes).err().unwrap_or_else(|| panic!("{nodes:?}"));
+            assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn hc_109_an_unknown_list_is_corruption_and_unused_ones_go() {
+        assert!(load(&[node("", 3, 0)]).err().unwrap().contains("access control list 3"));
+        let tree = load(&[node("", OPEN_ACL, 0), node("/a", 7, 0)]).unwrap();
+        check_derived(&tree);
+        assert_eq!(tree.snapshot_begin().zxid(), Zxid(5));
+    }
+
+    #[test]
+    fn hc_110_quotas_and_owners_are_rebuilt_from_the_nodes() {
+        let nodes = [
+            "",
+            "/zookeeper",
+            "/zookeeper/quota",
+            "/zookeeper/quota/a",
+            "/zookeeper/quota/a/zookeeper_stats",
+            "/zookeeper/quota/a/zookeeper_limits",
+            "/a",
+            "/a/b",
+            "/c",
+            "/a/d",
+        ];
+        let nodes: Vec<_> =
+            nodes.iter().map(|path| node(path, OPEN_ACL, if *path == "/c" { 77 } else { 0 })).collect();
+        let mut tree = load(&nodes).unwrap();
+        assert_eq!(tree.quotas.covering("/a/b"), Some("/a"));
+        let stats = tree.quota_node("/a", quota::STATS).unwrap();
+        assert_eq!(tree.nodes.get(stats).data(), Some(&b"count=3,bytes=15"[..]));
+        assert_eq!(tree.ephemerals_of(SessionId(77)), ["/c"]);
+        assert_eq!(tree.prune_orphans(), ["/c"]);
+        check_derived(&tree);
+    }
+
+    #[test]
+    fn parents_are_found_whatever_the_order_of_the_nodes() {
+        let nodes = ["", "/a", "/b", "/a/x", "/ab", "/b/y", "/a/x/z", "/a\u{e9}", "/a\u{e9}/k", "/a\u{ea}"];
+        let nodes: Vec<_> = nodes.iter().map(|path| node(path, OPEN_ACL, 0)).collect();
+        let tree = load(&nodes).unwrap();
+        assert_eq!(tree.node_count(), nodes.len() + 1);
+        check_derived(&tree);
+    }
+}

@@ -140,3 +140,122 @@ impl Tree {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testkit::*;
+    use proto::acl::perms;
+
+    fn world(paths: &[&str]) -> World {
+        let mut w = World::new();
+        for path in paths {
+            w.ok(&create(path));
+        }
+        w
+    }
+
+    /// Steps of one node until `count` nodes are written, or all.
+    fn step(w: &World, cursor: &mut SnapshotCursor, out: &mut Vec<u8>, count: u64) -> bool {
+        loop {
+            if cursor.nodes_written() == count {
+                return false;
+            }
+            if w.tree.snapshot_step(cursor, 1, out) {
+                return true;
+            }
+        }
+    }
+
+    fn paths(tree: &Tree) -> Vec<String> {
+        dump(tree).0.into_keys().filter(|path| !path.starts_with("/zookeeper")).collect()
+    }
+
+    #[test]
+    fn a_quiet_tree_comes_back_as_it_was() {
+        let mut w = world(&["/a", "/a/b", "/c"]);
+        w.run(&create_with("/e", 1));
+        let mut out = Vec::new();
+        let mut cursor = w.tree.snapshot_begin();
+        while !w.tree.snapshot_step(&mut cursor, 2, &mut out) {}
+        let loaded = load(w.tree.settings(), &out, cursor.zxid(), Some(w.tree.zxid_digest()));
+        assert_eq!(dump(&loaded), dump(&w.tree));
+        assert_eq!(loaded.digest(), w.tree.digest());
+        assert_eq!(loaded.approximate_data_size(), w.tree.approximate_data_size());
+        assert!(loaded.agreed_with_snapshot());
+        check_derived(&loaded);
+    }
+
+    #[test]
+    fn a_step_is_bounded_in_nodes_and_bytes() {
+        let mut w = world(&["/p"]);
+        for n in 0..100 {
+            w.ok(&create(&format!("/p/{n}")));
+        }
+        w.ok(&set_data("/p/50", &vec![0; 2 * STEP_BYTES_MAX], -1));
+        let mut cursor = w.tree.snapshot_begin();
+        let mut steps = 0;
+        loop {
+            let before = cursor.nodes_written();
+            let done = w.tree.snapshot_step(&mut cursor, 10, &mut Vec::new());
+            assert!(cursor.nodes_written() - before <= 10);
+            steps += 1;
+            if done {
+                break;
+            }
+        }
+        assert!((12..=13).contains(&steps), "{steps}");
+    }
+
+    #[test]
+    fn hc_96_what_was_created_after_the_start_is_left_out_and_new_names_do_not_come_twice() {
+        let mut w = world(&["/a", "/b", "/c"]);
+        let mut out = Vec::new();
+        let mut cursor = w.tree.snapshot_begin();
+        // The root and its youngest child, /c.
+        step(&w, &mut cursor, &mut out, 2);
+        for op in [delete("/c"), create("/c"), create("/d"), delete("/b"), create("/b"), create("/b/x")] {
+            w.ok(&op);
+        }
+        step(&w, &mut cursor, &mut out, u64::MAX);
+        let loaded = load(w.tree.settings(), &out, cursor.zxid(), None);
+        assert_eq!(paths(&loaded), ["/", "/a", "/c"]);
+    }
+
+    #[test]
+    fn the_walk_goes_on_when_the_ground_under_it_is_deleted() {
+        let mut w = world(&["/a", "/p", "/p/x", "/p/y", "/p/z", "/q"]);
+        let mut out = Vec::new();
+        let mut cursor = w.tree.snapshot_begin();
+        // Root, /q, /p, /p/z: next would be /p/y.
+        step(&w, &mut cursor, &mut out, 4);
+        for op in
+            [delete("/p/y"), delete("/p/x"), delete("/p/z"), delete("/p"), create("/new"), create("/new/x")]
+        {
+            w.ok(&op);
+        }
+        step(&w, &mut cursor, &mut out, u64::MAX);
+        let loaded = load(w.tree.settings(), &out, cursor.zxid(), None);
+        assert_eq!(paths(&loaded), ["/", "/a", "/p", "/p/z", "/q"]);
+    }
+
+    #[test]
+    fn hc_109_a_list_set_after_the_start_is_closed_until_its_transaction_is_replayed() {
+        let mut w = world(&["/a", "/b"]);
+        let mut out = Vec::new();
+        let mut cursor = w.tree.snapshot_begin();
+        step(&w, &mut cursor, &mut out, 1);
+        let readable = vec![Acl { perms: perms::READ | perms::ADMIN, id: Id::anyone() }];
+        w.ok(&set_acl("/a", readable));
+        w.ok(&set_acl("/b", vec![Acl { perms: perms::ALL, id: Id::new("digest", "me:hash") }]));
+        step(&w, &mut cursor, &mut out, u64::MAX);
+        let mut loaded = load(w.tree.settings(), &out, cursor.zxid(), None);
+        let b = loaded.nodes.find("/b").unwrap();
+        assert!(!loaded.may(b, perms::ALL, &[Id::anyone()]));
+        for entry in w.log.iter().filter(|entry| entry.header.zxid > cursor.zxid()) {
+            loaded.replay(&entry.header, &entry.txn);
+        }
+        assert_eq!(dump(&loaded), dump(&w.tree));
+        check_derived(&loaded);
+    }
+}

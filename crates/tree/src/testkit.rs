@@ -4,14 +4,15 @@
 use crate::ops::{Context, Outcome, Prepared, ReadContext, ReadOp, WriteOp, prepare, read};
 use crate::owner;
 use crate::znode::NodeId;
-use crate::{Fired, Outstanding, Settings, Tree, WatcherId, Watches};
+use crate::{Fired, Loader, Outstanding, Settings, Tree, WatcherId, Watches};
 use proto::acl::{Acl, Id};
 use proto::request::{
     CreateRequest, CreateTtlRequest, DeleteRequest, ReadRequest, SetAclRequest, SetDataRequest,
 };
+use proto::snapshot::{MAGIC, SnapshotNode, SnapshotSink, ZxidDigest};
 use proto::stat::{Stat, StatPersisted};
-use proto::{ErrorCode, OpCode, SessionId, Zxid};
-use std::collections::{BTreeMap, VecDeque};
+use proto::{ErrorCode, OpCode, Reader, SessionId, Wire, Zxid};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// A session that every [`World`] starts with.
 pub(crate) const SESSION: SessionId = SessionId(0x100);
@@ -204,4 +205,31 @@ pub(crate) fn check_derived(tree: &Tree) {
         paths.sort();
         assert_eq!(tree.ephemerals_of(session), paths);
     }
+}
+
+/// Reads a snapshot's bytes as the storage crate would.
+pub(crate) fn load(settings: &Settings, bytes: &[u8], zxid: Zxid, digest: Option<ZxidDigest>) -> Tree {
+    let mut loader = Loader::new(settings.clone());
+    let mut from = Reader::new(bytes);
+    assert_eq!(from.i32(), Ok(MAGIC));
+    from.bytes(12, "rest of the header").unwrap();
+    for _ in 0..from.i32().unwrap() {
+        loader.session(SessionId(from.i64().unwrap()), from.i32().unwrap());
+    }
+    for _ in 0..from.i32().unwrap() {
+        loader.acl(from.i64().unwrap(), Wire::decode(&mut from).unwrap());
+    }
+    let mut seen = BTreeSet::new();
+    while from.remaining() > 0 {
+        let path = from.string().unwrap().unwrap();
+        assert!(seen.insert(path.clone().into_owned()), "{path} comes twice");
+        let data = from.buffer().unwrap();
+        let acl = from.i64().unwrap();
+        let stat = Wire::decode(&mut from).unwrap();
+        loader.node(&SnapshotNode { path: &path, data, acl, stat }).unwrap();
+    }
+    if let Some(digest) = digest {
+        loader.digest(digest);
+    }
+    loader.finish(zxid).unwrap()
 }

@@ -394,4 +394,42 @@ mod tests {
         w.submit(SESSION, &delete("/q/a"));
         assert!(matches!(w.submit(SESSION, &create("/q/b")).txn, Txn::Create(..)));
     }
+
+    #[test]
+    fn hc_98_a_replayed_create_only_raises_the_parents_count() {
+        let mut w = World::new();
+        w.ok(&create("/p"));
+        for n in 0..3 {
+            w.ok(&create(&format!("/p/{n}")));
+        }
+        let ahead = dump(&w.tree);
+        for entry in w.log.clone() {
+            w.tree.replay(&entry.header, &entry.txn);
+        }
+        assert_eq!(dump(&w.tree), ahead);
+        // The parent was written before the child came, the child after: the child is there already.
+        let p = w.tree.nodes.find("/p").unwrap();
+        w.tree.restat(p, "/p", |stat| (stat.cversion, stat.pzxid) = (1, 3));
+        let last = w.log.last().unwrap().clone();
+        assert_eq!(w.tree.replay(&last.header, &last.txn), Outcome::Error(ErrorCode::NodeExists));
+        assert_eq!(dump(&w.tree), ahead);
+        check_derived(&w.tree);
+    }
+
+    #[test]
+    fn a_create_from_an_old_log_counts_by_itself() {
+        let mut w = World::new();
+        w.ok(&create("/p"));
+        let header = proto::txn::TxnHeader {
+            client_id: SESSION,
+            cxid: 1,
+            zxid: proto::Zxid(9),
+            time: 1,
+            kind: OpCode::Create.code(),
+        };
+        let txn =
+            CreateTxn { path: "/p/x".into(), data: None, acl: vec![], ephemeral: false, parent_cversion: -1 };
+        w.tree.replay(&header, &Txn::Create(OpCode::Create, txn));
+        assert_eq!(w.stat("/p").unwrap().cversion, 1);
+    }
 }

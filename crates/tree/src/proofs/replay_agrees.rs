@@ -1,38 +1,10 @@
 //! Snapshots taken in slices of random size during random histories, and the rest replayed.
 
 use super::generate::{self, Random, SESSIONS};
-use crate::testkit::{World, check_derived, dump};
-use crate::{Loader, Settings, SnapshotCursor, Tree};
-use proto::snapshot::{MAGIC, SnapshotNode, SnapshotSink, ZxidDigest};
-use proto::{Reader, SessionId, Wire, Zxid};
-use std::collections::BTreeSet;
-
-/// Reads a snapshot's bytes as the storage crate would.
-pub(super) fn load(settings: &Settings, bytes: &[u8], zxid: Zxid, digest: Option<ZxidDigest>) -> Tree {
-    let mut loader = Loader::new(settings.clone());
-    let mut from = Reader::new(bytes);
-    assert_eq!(from.i32(), Ok(MAGIC));
-    from.bytes(12, "rest of the header").unwrap();
-    for _ in 0..from.i32().unwrap() {
-        loader.session(SessionId(from.i64().unwrap()), from.i32().unwrap());
-    }
-    for _ in 0..from.i32().unwrap() {
-        loader.acl(from.i64().unwrap(), Wire::decode(&mut from).unwrap());
-    }
-    let mut seen = BTreeSet::new();
-    while from.remaining() > 0 {
-        let path = from.string().unwrap().unwrap();
-        assert!(seen.insert(path.clone().into_owned()), "{path} comes twice");
-        let data = from.buffer().unwrap();
-        let acl = from.i64().unwrap();
-        let stat = Wire::decode(&mut from).unwrap();
-        loader.node(&SnapshotNode { path: &path, data, acl, stat }).unwrap();
-    }
-    if let Some(digest) = digest {
-        loader.digest(digest);
-    }
-    loader.finish(zxid).unwrap()
-}
+use crate::testkit::{World, check_derived, dump, load};
+use crate::{Settings, SnapshotCursor, Tree};
+use proto::Zxid;
+use proto::snapshot::ZxidDigest;
 
 /// A snapshot under way.
 struct Taking {
