@@ -354,7 +354,11 @@ impl Connection {
     ) -> Flow {
         let Ok(packet) = AuthPacket::decode(&mut Reader::new(body)) else { return Flow::Close };
         let settings = view.tree.settings();
-        match tree::auth::authenticate(settings, &packet.scheme, packet.auth.unwrap_or_default()) {
+        match tree::auth::authenticate(
+            settings,
+            packet.scheme.as_deref().unwrap_or_default(),
+            packet.auth.unwrap_or_default(),
+        ) {
             Ok(ids) => {
                 let mut auth = self.auth.to_vec();
                 auth.extend(ids.into_iter().filter(|id| !self.auth.contains(id)));

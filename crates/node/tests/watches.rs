@@ -101,7 +101,12 @@ fn hc_179_events_go_only_to_those_who_may_read_the_node_now() {
     let mut m = Member::new();
     let (owner, _) = m.client(4000);
     let (other, _) = m.client(4000);
-    m.send(owner, -4, OpCode::Auth, &AuthPacket { kind: 0, scheme: "digest".into(), auth: Some(b"me:pw") });
+    m.send(
+        owner,
+        -4,
+        OpCode::Auth,
+        &AuthPacket { kind: 0, scheme: Some("digest".into()), auth: Some(b"me:pw") },
+    );
     let acl = Some(vec![Acl { perms: perms::ALL, id: Id::new("auth", "") }]);
     m.exists(other, 1, "/secret", true);
     m.exists(owner, 1, "/secret", true);
@@ -120,10 +125,12 @@ fn hc_179_events_go_only_to_those_who_may_read_the_node_now() {
 
 #[test]
 fn hc_185_a_failed_authentication_ends_the_connection_and_leaves_no_identity() {
-    let mut m = Member::new();
-    let (a, _) = m.client(4000);
-    m.send(a, -4, OpCode::Auth, &AuthPacket { kind: 0, scheme: "nonesuch".into(), auth: Some(b"x") });
-    let got = m.got(a);
-    assert!(matches!(got[0], Got::Reply { xid: -4, zxid: 0, err: -115, .. }));
-    assert_eq!(got[1], Got::Closed);
+    for scheme in [Some("nonesuch".into()), Some("".into()), None] {
+        let mut m = Member::new();
+        let (a, _) = m.client(4000);
+        m.send(a, -4, OpCode::Auth, &AuthPacket { kind: 0, scheme, auth: Some(b"x") });
+        let got = m.got(a);
+        assert!(matches!(got[0], Got::Reply { xid: -4, zxid: 0, err: -115, .. }));
+        assert_eq!(got[1], Got::Closed);
+    }
 }

@@ -183,8 +183,8 @@ record! {
     AuthPacket<'a> {
         /// 0.
         kind: i32,
-        /// The scheme.
-        scheme: Cow<'a, str>,
+        /// The scheme; null names none.
+        scheme: Option<Cow<'a, str>>,
         /// What the scheme wants to see.
         auth: Option<&'a [u8]>,
     }

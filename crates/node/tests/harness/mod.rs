@@ -1,6 +1,6 @@
 //! A member and its clients in one thread: the driver the tests need, and nothing more.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 
 use node::{ConnId, Connection, Flow, Input, Node, Now, Output, Settings, Store, Submission};
