@@ -318,13 +318,13 @@ impl Disk for SimDisk {
             (OpenMode::Read | OpenMode::Write, None) => return Err(not_found()),
             (OpenMode::Read | OpenMode::Write, Some(inode)) => inode,
             (OpenMode::CreateNew, Some(_)) => return Err(io::ErrorKind::AlreadyExists.into()),
-            (OpenMode::Replace, Some(inode)) => {
+            (OpenMode::Replace | OpenMode::Stream, Some(inode)) => {
                 state.begin(Operation::Create)?;
                 state.inodes[inode].seen.clear();
                 state.inodes[inode].pending.push(Change::SetSize(0));
                 inode
             }
-            (OpenMode::CreateNew | OpenMode::Replace, None) => {
+            (_, None) => {
                 if !path.parent().is_some_and(|dir| state.dirs.contains(dir)) {
                     return Err(not_found());
                 }

@@ -3,6 +3,7 @@
 //! Two disks exist: [`RealDisk`] over the operating system, and [`fault::SimDisk`] in memory, which
 //! loses power, tears writes, fills up and rots on request.
 
+mod direct;
 pub mod fault;
 mod real;
 
@@ -25,7 +26,14 @@ pub enum OpenMode {
     CreateNew,
     /// A new file in the place of whatever was there.
     Replace,
+    /// As [`OpenMode::Replace`], for a file written once from its start to its end in pieces of a
+    /// multiple of [`DIRECT_BYTES`] (the last may be any): it goes past the page cache where the
+    /// file system can do that.
+    Stream,
 }
+
+/// Offsets and lengths of writes past the page cache are multiples of this.
+pub const DIRECT_BYTES: usize = 4096;
 
 /// One name in a directory.
 #[derive(Debug, Clone, PartialEq, Eq)]

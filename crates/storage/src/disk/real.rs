@@ -1,7 +1,8 @@
 //! The operating system's files.
 
+use super::direct::DirectFile;
 use super::{DirEntry, Disk, DiskFile, DiskLock, OpenMode};
-use rustix::fs::{FlockOperation, SeekFrom, flock, seek};
+use rustix::fs::{FlockOperation, flock};
 use std::fs::{self, File, OpenOptions};
 use std::io;
 use std::os::unix::fs::FileExt;
@@ -13,7 +14,7 @@ use std::time::SystemTime;
 pub struct RealDisk;
 
 #[derive(Debug)]
-struct RealFile(File);
+pub(super) struct RealFile(pub(super) File);
 
 #[derive(Debug)]
 struct RealLock {
@@ -31,9 +32,12 @@ impl Disk for RealDisk {
             OpenMode::CreateNew => {
                 options.create_new(true);
             }
-            OpenMode::Replace => {
+            OpenMode::Replace | OpenMode::Stream => {
                 options.create(true).truncate(true);
             }
+        }
+        if mode == OpenMode::Stream {
+            return Ok(Box::new(DirectFile::open(options, path)?));
         }
         Ok(Box::new(RealFile(options.open(path)?)))
     }
@@ -114,7 +118,7 @@ impl DiskFile for RealFile {
 
     #[cfg(target_os = "linux")]
     fn next_data(&self, offset: u64) -> io::Result<Option<u64>> {
-        match seek(&self.0, SeekFrom::Data(offset)) {
+        match rustix::fs::seek(&self.0, rustix::fs::SeekFrom::Data(offset)) {
             Ok(at) => Ok(Some(at)),
             Err(e) if e == rustix::io::Errno::NXIO => Ok(None),
             // A file system without the question: read on.

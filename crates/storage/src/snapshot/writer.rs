@@ -1,11 +1,9 @@
 //! Writing a snapshot file beside a log that must stay fast.
 //!
-//! The file goes to disk in small steps, each made durable before the next is written: a snapshot
-//! left in the page cache until its end would be written back all at once, and the log's syncs
-//! would wait in the same queue.
+//! The file goes to disk past the page cache, in small pieces with pauses between them: the log's
+//! syncs share the device's queue with it, and one big burst would be one long wait for them.
 
-use super::Compression;
-use super::compression::Packer;
+use super::compression::{Compression, Packer};
 use super::seal::seal;
 use crate::dirs::{TEMPORARY, snapshot_name};
 use crate::disk::{DiskFile, OpenMode};
@@ -16,11 +14,17 @@ use proto::snapshot::{END_OF_NODES, ZxidDigest};
 use simd_adler32::Adler32;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
-/// Packed bytes written at once.
-const WRITE_BYTES: usize = 1 << 20;
-/// Packed bytes that may wait in the page cache.
-const UNSYNCED_BYTES_MAX: u64 = 4 << 20;
+/// Packed bytes written at once: what a log sync may have to wait for.
+const WRITE_BYTES: usize = 128 << 10;
+/// Pauses are this many times as long as the write before them.
+const PAUSE: u32 = 3;
+/// A pause is never longer, however slow the disk.
+const PAUSE_MAX: Duration = Duration::from_millis(20);
+/// Bytes that may be written without being durable, for disks that cache in spite of us.
+const UNSYNCED_BYTES_MAX: u64 = 8 << 20;
 
 /// Streams one snapshot into a temporary file that gets its name when it is complete and durable.
 /// Dropped before [`SnapshotWriter::finish`], it removes the temporary file.
@@ -58,8 +62,7 @@ impl SnapshotWriter {
     ) -> Result<Self, StorageError> {
         let name = snapshot_name(zxid, compression);
         let temporary = dirs.snap_dir().join(format!("{TEMPORARY}{name}"));
-        let file =
-            disk.open(&temporary, OpenMode::Replace).map_err(StorageError::io("create", &temporary))?;
+        let file = disk.open(&temporary, OpenMode::Stream).map_err(StorageError::io("create", &temporary))?;
         Ok(Self {
             disk,
             path: dirs.snap_dir().join(name),
@@ -84,7 +87,7 @@ impl SnapshotWriter {
             self.checksum.0.write(step);
             self.packer.push(step).map_err(self.failed("pack"))?;
             if self.packer.packed().len() >= WRITE_BYTES {
-                self.flush()?;
+                self.flush(false)?;
             }
         }
         Ok(())
@@ -114,7 +117,7 @@ impl SnapshotWriter {
             self.sealed(&zxid.0.to_be_bytes())?;
         }
         self.packer.end().map_err(self.failed("pack"))?;
-        self.flush()?;
+        self.flush(true)?;
         self.file.sync_data().map_err(self.failed("sync"))?;
         self.publish()?;
         Ok(std::mem::take(&mut self.path))
@@ -131,18 +134,24 @@ impl SnapshotWriter {
         self.write(&seal)
     }
 
-    fn flush(&mut self) -> Result<(), StorageError> {
-        let packed = self.packer.packed();
-        let outcome = self.file.write_all_at(self.written, packed);
-        let len = packed.len() as u64;
-        packed.clear();
-        outcome.map_err(self.failed("write"))?;
-        self.written += len;
-        self.unsynced += len;
-        if self.unsynced >= UNSYNCED_BYTES_MAX {
-            self.unsynced = 0;
-            self.file.sync_data().map_err(self.failed("sync"))?;
+    /// Writes what is packed: whole pieces, or at the end everything.
+    fn flush(&mut self, all: bool) -> Result<(), StorageError> {
+        let ready = self.packer.packed().len();
+        let end = if all { ready } else { ready - ready % WRITE_BYTES };
+        for start in (0..end).step_by(WRITE_BYTES) {
+            let piece = &self.packer.packed()[start..end.min(start + WRITE_BYTES)];
+            let begun = Instant::now();
+            let outcome = self.file.write_all_at(self.written, piece);
+            self.written += piece.len() as u64;
+            self.unsynced += piece.len() as u64;
+            outcome.map_err(self.failed("write"))?;
+            if self.unsynced >= UNSYNCED_BYTES_MAX {
+                self.unsynced = 0;
+                self.file.sync_data().map_err(self.failed("sync"))?;
+            }
+            thread::sleep((begun.elapsed() * PAUSE).min(PAUSE_MAX));
         }
+        self.packer.packed().drain(..end);
         Ok(())
     }
 
