@@ -53,6 +53,8 @@ pub struct Member {
     pub now: Now,
     unsynced: Vec<Zxid>,
     clients: BTreeMap<ConnId, Client>,
+    /// Connections with frames that wait for their session.
+    held: Vec<ConnId>,
     next: u64,
 }
 
@@ -71,7 +73,7 @@ impl Member {
         let store = Arc::new(Store::new(tree));
         let now = Now { monotonic_ms: 10_000, wall_ms: 1_700_000_000_000 };
         let node = Node::standalone(settings, Arc::clone(&store), now);
-        Self { node, store, now, unsynced: Vec::new(), clients: BTreeMap::new(), next: 1 }
+        Self { node, store, now, unsynced: Vec::new(), clients: BTreeMap::new(), held: Vec::new(), next: 1 }
     }
 
     pub fn step(&mut self, input: Input) {
@@ -93,12 +95,10 @@ impl Member {
 
     /// Frames that waited for a session go on once it is there.
     fn resume(&mut self) {
-        let ready: Vec<ConnId> = self
-            .clients
-            .iter()
-            .filter(|(_, c)| c.ready && !c.waiting.is_empty())
-            .map(|(id, _)| *id)
-            .collect();
+        let (ready, held) = std::mem::take(&mut self.held)
+            .into_iter()
+            .partition::<Vec<_>, _>(|id| self.clients.get(id).is_some_and(|c| c.ready));
+        self.held = held;
         for id in ready {
             let waiting = std::mem::take(&mut self.clients.get_mut(&id).unwrap().waiting);
             for payload in waiting {
@@ -140,7 +140,8 @@ impl Member {
     pub fn feed(&mut self, id: ConnId, payload: Vec<u8>) {
         let client = self.clients.get_mut(&id).unwrap();
         if !client.ready {
-            return client.waiting.push(payload);
+            client.waiting.push(payload);
+            return self.held.push(id);
         }
         let mut submissions: Vec<Submission> = Vec::new();
         let mut bytes = Vec::new();
