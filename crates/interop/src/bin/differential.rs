@@ -3,6 +3,7 @@
 //! `differential --seconds 120 --left java39 --right zabra`; `ZABRA_SEED` replays a run. With `--keep-going` every
 //! difference is shrunk and printed; without it the first one ends the run.
 
+use std::collections::HashSet;
 use std::io;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
@@ -13,8 +14,8 @@ use interop::rng::Rng;
 use interop::server::Kind;
 use interop::suite::argument;
 
-/// How many differences are printed before a run that keeps going ends.
-const DIFFERENCES_MAX: usize = 20;
+/// How many differences end a run that keeps going; those that look alike are printed once.
+const DIFFERENCES_MAX: usize = 200;
 /// Sequences run on one pair of servers before the other profile has its turn.
 const TURN: usize = 60;
 
@@ -54,6 +55,7 @@ fn run(left: Kind, right: Kind) -> io::Result<(usize, usize)> {
     let deadline = Instant::now() + Duration::from_secs(seconds);
     let (mut sequences, mut steps, mut differences) = (0, 0, 0);
     let mut full = false;
+    let mut seen = HashSet::new();
     while Instant::now() < deadline {
         full = !full;
         let profile = Profile { with_38, extended_types: full, enforce_quota: full };
@@ -68,9 +70,10 @@ fn run(left: Kind, right: Kind) -> io::Result<(usize, usize)> {
             }
             if let Outcome::Different(mismatch) = outcome {
                 differences += 1;
-                println!("difference in sequence {sequences} at step {}, shrinking", mismatch.step);
                 let (shrunk, mismatch) = pair.shrink(sequence, mismatch, dir.path())?;
-                report(left, right, profile, &shrunk, &mismatch);
+                if seen.insert(signature(&shrunk, &mismatch)) {
+                    report(left, right, profile, &shrunk, &mismatch);
+                }
                 if !keep_going || differences == DIFFERENCES_MAX {
                     return Ok((sequences, differences));
                 }
@@ -89,6 +92,20 @@ fn print_steps(steps: &[Step]) {
     for step in steps {
         println!("  {step:?}");
     }
+}
+
+/// What two differences of one cause have in common: the last step's shape and the error codes.
+fn signature(steps: &[Step], mismatch: &Mismatch) -> String {
+    let step = steps.last().map(|step| format!("{:?}", step.action)).unwrap_or_default();
+    let shape: String = step.chars().filter(|c| c.is_ascii_alphabetic()).take(40).collect();
+    let answers = |lines: &[String]| {
+        let words = lines.iter().flat_map(|line| line.split(' '));
+        words
+            .filter(|word| word.starts_with("err=") || word.starts_with("kind="))
+            .collect::<Vec<_>>()
+            .join(" ")
+    };
+    format!("{shape} / {} / {}", answers(&mismatch.left), answers(&mismatch.right))
 }
 
 fn report(left: Kind, right: Kind, profile: Profile, steps: &[Step], mismatch: &Mismatch) {

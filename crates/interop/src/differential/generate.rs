@@ -4,6 +4,8 @@
 //! - createTTL with flags 0 to 4 and a negative ttl: kills Java when applied and poisons its log;
 //! - createSession (-10) sent by a client: Java takes it for valid, Zabra refuses it;
 //! - sequential children of `/` and `/zookeeper`: their counters outlive a sequence.
+//! - lone surrogates in UTF-8: Java replaces one by one U+FFFD, Rust by three;
+//! - a null path in multiRead: Java sends the error with the results before it, which no client reads.
 //!
 //! Left out when one side is 3.8, because 3.9 changed it:
 //! - `check` outside a multi (no reply, and a log 3.8 itself cannot read), deleteContainer (another body);
@@ -204,7 +206,6 @@ impl Generator {
             82..=89 => self.rng.pick(&SYSTEM).into(),
             90 if !self.profile.with_38 => Text(None),
             91 => Text(Some(b"/t/\xff\xfe".to_vec())),
-            92 => Text(Some(b"/t/\xed\xa0\x80".to_vec())),
             93 => Text(Some([b"/t/".as_slice(), &[b'n'; 300]].concat())),
             _ => self.rng.pick(&WEIRD).into(),
         }
@@ -376,7 +377,11 @@ impl Generator {
 
     fn reading(&mut self) -> Request {
         let op = self.rng.choose(&[op::GET_DATA, op::GET_CHILDREN]);
-        Request::Read { op, path: self.path(), watch: self.rng.one_in(2) }
+        let mut path = self.path();
+        if path.0.is_none() {
+            path = "/t".into();
+        }
+        Request::Read { op, path, watch: self.rng.one_in(2) }
     }
 
     fn multi_read(&mut self) -> Request {

@@ -8,7 +8,7 @@ use std::fmt::Write;
 
 use crate::client::Reply;
 use crate::request::Request;
-use crate::wire::{Reader, Stat, op};
+use crate::wire::{Acl, Reader, Stat, op};
 
 /// What has to be known about a server to make its answers comparable.
 #[derive(Debug, Default)]
@@ -92,7 +92,7 @@ impl Context {
             }
             op::EXISTS | op::SET_DATA | op::SET_ACL => self.stat(&path, &reader.stat()?),
             op::GET_DATA | op::RECONFIG => format!("{} {}", data(reader)?, self.stat(&path, &reader.stat()?)),
-            op::GET_ACL => format!("{:?} {}", reader.acls()?, self.stat(&path, &reader.stat()?)),
+            op::GET_ACL => format!("{} {}", acls(&reader.acls()?), self.stat(&path, &reader.stat()?)),
             op::GET_CHILDREN | op::GET_EPHEMERALS => sorted(reader)?,
             op::GET_CHILDREN2 => format!("{} {}", sorted(reader)?, self.stat(&path, &reader.stat()?)),
             op::GET_ALL_CHILDREN_NUMBER | op::ADD_WATCH => reader.int()?.to_string(),
@@ -100,7 +100,9 @@ impl Context {
                 let count = reader.int()?;
                 let ids: Option<Vec<_>> =
                     (0..count).map(|_| Some((reader.string()?, reader.string()?))).collect();
-                format!("{:?}", ids?)
+                let mut ids = ids?;
+                ids.sort();
+                format!("{ids:?}")
             }
             op::MULTI | op::MULTI_READ => self.multi(request, reader)?,
             _ => return None,
@@ -152,6 +154,15 @@ fn path_of(request: &Request) -> String {
         _ => return String::new(),
     };
     String::from_utf8_lossy(text.0.as_deref().unwrap_or_default()).into_owned()
+}
+
+/// An access list; the identities that `auth` stands for come in hash order.
+pub fn acls(entries: &[Acl]) -> String {
+    let mut entries = entries.to_vec();
+    entries
+        .chunk_by_mut(|a, b| a.scheme == b.scheme && a.perms == b.perms)
+        .for_each(|run| run.sort_by(|a, b| a.id.cmp(&b.id)));
+    format!("{entries:?}")
 }
 
 fn nullable_string(reader: &mut Reader<'_>) -> Option<String> {

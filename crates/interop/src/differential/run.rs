@@ -136,6 +136,8 @@ impl Runner {
         let mut password = session.password.clone();
         if wrong {
             password[0] ^= 1;
+            // Java hangs up on the rightful owner before it looks at the password; Zabra does not.
+            session.connection = None;
         }
         let request = ConnectRequest {
             timeout_ms: TIMEOUT_MS,
@@ -238,7 +240,11 @@ impl Runner {
 
     fn node(&self, path: &str, node: &Node) -> String {
         let data = node.data.as_ref().map(|bytes| bytes.escape_ascii().to_string());
-        format!("{path:?} {data:?} {:?} {}", node.acl, self.context.stat(path, &node.stat))
+        format!(
+            "{path:?} {data:?} {} {}",
+            super::render::acls(&node.acl),
+            self.context.stat(path, &node.stat)
+        )
     }
 
     /// Ends every session and deletes everything but the system nodes.
