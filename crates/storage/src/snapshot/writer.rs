@@ -2,6 +2,15 @@
 //!
 //! The file goes to disk past the page cache, in small pieces with pauses between them: the log's
 //! syncs share the device's queue with it, and one big burst would be one long wait for them.
+//! Measured on ext4, 1 KiB appends with a sync each, while a snapshot of 201 MB is written:
+//!
+//! | how | snapshot | p50 | p99 | max |
+//! | --- | --- | --- | --- | --- |
+//! | no snapshot | | 50–55 µs | 90–105 µs | 1–2 ms |
+//! | cached, synced every 4 MiB | 0.4–0.6 s | 55–59 | 5000–6200 | 14–28 ms |
+//! | cached, synced every 256 KiB | 0.5–0.6 s | 56–63 | 284–389 | 1–55 ms |
+//! | direct, 128 KiB, pauses of 3 times the write | 1.2–1.4 s | 58–66 | 178–229 | 1–2 ms |
+//! | direct, 64 KiB, pauses of 5 times the write | 2.2–2.4 s | 56–59 | 132–142 | 1–2 ms |
 
 use super::compression::{Compression, Packer};
 use super::seal::seal;
@@ -18,9 +27,9 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 /// Packed bytes written at once: what a log sync may have to wait for.
-const WRITE_BYTES: usize = 128 << 10;
+const WRITE_BYTES: usize = 64 << 10;
 /// Pauses are this many times as long as the write before them.
-const PAUSE: u32 = 3;
+const PAUSE: u32 = 5;
 /// A pause is never longer, however slow the disk.
 const PAUSE_MAX: Duration = Duration::from_millis(20);
 /// Bytes that may be written without being durable, for disks that cache in spite of us.
