@@ -1,7 +1,7 @@
 //! The few ways in which nodes change. Whatever follows from the nodes (digest, owners, reference
 //! counts, size) is kept right here, and nowhere else.
 
-use crate::digest::Prefix;
+use crate::digest::{self, Prefix};
 use crate::owner;
 use crate::quota::{self, Quota};
 use crate::tree::Tree;
@@ -29,7 +29,10 @@ impl Tree {
 
     /// A node's part in the digest.
     pub(crate) fn digest_part(&self, id: NodeId, path: &str) -> u64 {
-        self.prefix(id, path).with_stat(&self.nodes.stat(id))
+        if !self.settings.digest {
+            return 0;
+        }
+        digest::part(path, self.nodes.get(id).data(), &self.nodes.stat(id))
     }
 
     /// Adds a node below a parent whose own metadata is not touched. Takes over a use of the ACL row.

@@ -26,19 +26,24 @@ pub struct Loader {
     last: String,
     /// The last node and its ancestors: how much of `last` is their path.
     above: Vec<(usize, NodeId)>,
+    /// Whether nodes come in an order that makes looking them up necessary.
+    looks_up: bool,
 }
 
 impl Loader {
     /// Ready for the first record.
     pub fn new(settings: Settings) -> Self {
+        let mut tree = Tree::bare(settings);
+        tree.nodes.defer_index();
         Self {
-            tree: Tree::bare(settings),
+            tree,
             acls: HashMap::with_hasher(FixedState::with_seed(4)),
             quotas: Vec::new(),
             digest: None,
             has_root: false,
             last: String::new(),
             above: vec![(0, NodeId::ROOT)],
+            looks_up: false,
         }
     }
 
@@ -46,10 +51,11 @@ impl Loader {
     ///
     /// # Errors
     /// A sentence saying why the snapshot is not usable.
-    pub fn finish(self, last_zxid: Zxid) -> Result<Tree, String> {
+    pub fn finish(mut self, last_zxid: Zxid) -> Result<Tree, String> {
         if !self.has_root {
             return Err("the snapshot has no root node".into());
         }
+        self.settle()?;
         let mut tree = self.tree;
         for row in self.acls.values() {
             tree.acls.drop_if_unused(*row);
@@ -90,21 +96,33 @@ impl Loader {
         self.tree.data_size += 2 * node.data.map_or(0, <[u8]>::len) as i64;
     }
 
-    /// The parent of a path. Nodes come parent before child and mostly in order, so it is nearly always
-    /// the last node or one of its ancestors.
-    fn parent(&mut self, path: &str) -> Option<NodeId> {
-        let is_above = |len: usize| path[len..].starts_with('/') && path[..len] == self.last[..len];
+    /// Makes the nodes so far findable.
+    fn settle(&mut self) -> Result<(), String> {
+        if self.looks_up {
+            return Ok(());
+        }
+        self.looks_up = true;
+        match self.tree.nodes.settle_index() {
+            Some(id) => Err(format!("node {:?} comes twice", self.tree.nodes.path(id))),
+            None => Ok(()),
+        }
+    }
+
+    /// The parent of a path. Nodes nearly always come in the order of a walk, so it is the last node or
+    /// one of its ancestors; any other order in which parents come first is slower.
+    fn parent(&mut self, path: &str) -> Result<NodeId, String> {
+        let missing = || format!("node {path:?} comes before its parent");
+        let parent_len = path.rfind('/').ok_or_else(missing)?;
         while let Some((len, id)) = self.above.last().copied() {
-            if path.is_char_boundary(len) && len < path.len() && is_above(len) {
-                let rest = &path[len + 1..];
-                return match rest.rsplit_once('/') {
-                    None => Some(id),
-                    Some((between, _)) => self.tree.nodes.find_below(id, between),
-                };
+            if len == parent_len && path[..len] == self.last[..len] {
+                return Ok(id);
             }
             self.above.pop();
         }
-        None
+        self.above.push((0, NodeId::ROOT));
+        self.settle()?;
+        let below_root = path[..parent_len].strip_prefix('/').ok_or_else(missing)?;
+        self.tree.nodes.find_below(NodeId::ROOT, below_root).ok_or_else(missing)
     }
 }
 
@@ -138,8 +156,8 @@ impl SnapshotSink for Loader {
                 "node {path:?} has the owner {owner:#x}, of a kind this version does not know"
             ));
         }
-        let parent = self.parent(path).ok_or_else(|| format!("node {path:?} comes before its parent"))?;
-        if self.tree.nodes.child(parent, name.as_bytes()).is_some() {
+        let parent = self.parent(path)?;
+        if self.looks_up && self.tree.nodes.child(parent, name.as_bytes()).is_some() {
             return Err(format!("node {path:?} comes twice"));
         }
         let id = self.tree.attach(parent, path, node.data, &node.stat, acl);

@@ -64,7 +64,6 @@ impl Znodes {
 
     /// A child by name.
     pub(crate) fn child(&self, parent: NodeId, name: &[u8]) -> Option<NodeId> {
-        // A parent without children needs no look into the index; nor can a name be empty.
         self.index.find(&self.arena, parent, name).filter(|_| !name.is_empty())
     }
 
@@ -240,6 +239,16 @@ impl Znodes {
             path.push_str(std::str::from_utf8(name).expect("names are made from strings"));
         }
         path
+    }
+
+    /// Starts loading: nothing can be found by name until [`Znodes::settle_index`].
+    pub(crate) fn defer_index(&mut self) {
+        self.index.defer();
+    }
+
+    /// Makes everything findable. Returns a node whose path is there twice, if there is one.
+    pub(crate) fn settle_index(&mut self) -> Option<NodeId> {
+        self.index.settle(&self.arena)
     }
 
     /// Starts a walk in slices.
