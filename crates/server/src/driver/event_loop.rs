@@ -354,8 +354,7 @@ impl<'a> EventLoop<'a> {
 
     /// Sends what deliveries left, and lets their connections go on.
     fn flush_dirty(&mut self) {
-        let mut dirty = std::mem::take(&mut self.dirty);
-        for slot in dirty.drain(..) {
+        while let Some(slot) = self.dirty.pop() {
             let Some(socket) = self.sockets.get_mut(slot) else { continue };
             socket.dirty = false;
             socket.shown.update(&mut socket.conn);
@@ -366,8 +365,6 @@ impl<'a> EventLoop<'a> {
                 self.runnable.push_back(slot);
             }
         }
-        // Nothing is added while flushing: keep the buffer.
-        self.dirty = dirty;
     }
 
     fn accept(&mut self) {
@@ -391,13 +388,11 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Takes in the connections another loop accepted.
+    /// Takes in the connections another loop accepted. Serving one may bring more.
     fn adopt(&mut self) {
-        let mut accepted = std::mem::take(&mut self.accepted);
-        for (stream, peer) in accepted.drain(..) {
+        while let Some((stream, peer)) = self.accepted.pop() {
             self.add(stream, peer);
         }
-        self.accepted = accepted;
     }
 
     fn add(&mut self, mut stream: TcpStream, peer: SocketAddr) {
