@@ -66,7 +66,7 @@ pub(crate) enum Arrival {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Stage {
+pub(crate) enum Stage {
     Opening,
     Open,
     Closing,
@@ -161,7 +161,7 @@ impl Link {
                     self.stage = Stage::Closed;
                     return Ok(());
                 }
-                Err(e) => return Err(e.into()),
+                Err(e) => return Err(LinkError::Io(e, self.stage)),
             };
             self.scan(&buffer[..n], &mut on)?;
             if n < buffer.len() && !hung_up {
@@ -212,14 +212,14 @@ pub(crate) enum LinkError {
         opening: bool,
     },
     /// The socket failed.
-    Io(io::Error),
+    Io(io::Error, Stage),
     /// The server sent something that is not the protocol.
     Protocol(String),
 }
 
 impl From<io::Error> for LinkError {
     fn from(error: io::Error) -> Self {
-        Self::Io(error)
+        Self::Io(error, Stage::Closed)
     }
 }
 
@@ -230,7 +230,7 @@ impl std::fmt::Display for LinkError {
                 f.write_str("the server hung up before a session stood: is maxClientCnxns too low?")
             }
             Self::Dropped { opening: false } => f.write_str("the server hung up in the middle of the run"),
-            Self::Io(error) => write!(f, "connection failed: {error}"),
+            Self::Io(error, stage) => write!(f, "connection failed ({stage:?}): {error}"),
             Self::Protocol(what) => f.write_str(what),
         }
     }

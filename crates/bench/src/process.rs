@@ -7,6 +7,9 @@ use std::fs::{self, File};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Sender, channel};
 use std::time::{Duration, Instant};
 
 /// Longest wait for a server's first answer.
@@ -96,23 +99,28 @@ impl Process {
         Ok(process)
     }
 
+    /// Probes until the first answer. A server may take a connection before it is ready and then
+    /// forget it, so from time to time another probe starts beside those that wait.
     fn await_answer(&mut self, begin: Instant) -> Result<Duration, Error> {
+        let over = Arc::new(AtomicBool::new(false));
+        let (answered, answers) = channel();
         loop {
-            // The loopback refuses at once while nobody listens, so this polls every millisecond.
-            let answered = RawClient::connect(self.address, START_PATIENCE)
-                .and_then(|mut client| client.get_data("/zookeeper"))
-                .is_ok();
-            let elapsed = begin.elapsed();
-            if answered {
-                return Ok(elapsed);
+            let (server, answered, ended) = (self.address, answered.clone(), Arc::clone(&over));
+            std::thread::spawn(move || probe(server, &ended, &answered));
+            let another = (begin.elapsed() / 20).max(Duration::from_millis(100));
+            let answer = answers.recv_timeout(another);
+            if let Ok(at) = answer {
+                over.store(true, Ordering::Relaxed);
+                return Ok(at - begin);
             }
             if let Ok(Some(status)) = self.child.try_wait() {
+                over.store(true, Ordering::Relaxed);
                 return Err(self.failed(format!("ended with {status} before it answered")));
             }
-            if elapsed > START_PATIENCE {
+            if begin.elapsed() > START_PATIENCE {
+                over.store(true, Ordering::Relaxed);
                 return Err(self.failed("gave no answer in three minutes".into()));
             }
-            std::thread::sleep(Duration::from_millis(1));
         }
     }
 
@@ -162,6 +170,21 @@ impl Drop for Process {
             let _ = self.child.kill();
             let _ = self.child.wait();
         }
+    }
+}
+
+/// Tries until an answer comes or all is over, and reports when it came. The loopback refuses at
+/// once while nobody listens, so this polls every millisecond.
+fn probe(server: SocketAddr, over: &AtomicBool, answered: &Sender<Instant>) {
+    while !over.load(Ordering::Relaxed) {
+        let answer =
+            RawClient::connect(server, START_PATIENCE).and_then(|mut client| client.get_data("/zookeeper"));
+        if answer.is_ok() {
+            // Nobody listens when another probe was first.
+            let _ = answered.send(Instant::now());
+            return;
+        }
+        std::thread::sleep(Duration::from_millis(1));
     }
 }
 
