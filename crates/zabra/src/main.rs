@@ -5,10 +5,6 @@ mod serve;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
-/// Small size classes and little fragmentation: a million znodes are a million small allocations.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
-
 /// ZooKeeper's service, served by Zabra.
 #[derive(Debug, Parser)]
 #[command(name = "zabra", version, max_term_width = 100)]
