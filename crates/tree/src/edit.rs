@@ -9,7 +9,7 @@ use crate::znode::NodeId;
 use proto::Zxid;
 use proto::stat::StatPersisted;
 
-/// The path of a valid path's parent: what is in front of the last slash.
+/// The path of a path's parent: what is in front of the last slash.
 pub(crate) fn parent_path(path: &str) -> Option<&str> {
     match path.rfind('/')? {
         0 => Some("/"),
@@ -23,6 +23,20 @@ fn java_len(path: &str) -> i64 {
 }
 
 impl Tree {
+    /// The node that a transaction means by a path. One that is younger than the transaction is not it:
+    /// a fuzzy snapshot of the reference may hold a node that was deleted and made anew since (HC-99).
+    pub(crate) fn meant(&self, path: &str, zxid: Zxid) -> Option<NodeId> {
+        self.nodes.find(path).filter(|id| self.nodes.get(*id).czxid <= zxid.0)
+    }
+
+    /// The parent of a transaction's path, with its own path. A log may hold paths that are not valid;
+    /// those have none.
+    pub(crate) fn parent_meant<'a>(&self, path: &'a str, zxid: Zxid) -> Option<(NodeId, &'a str)> {
+        let parent = parent_path(path)?;
+        let is_plain = !path.ends_with('/') && !path.starts_with("//");
+        Some((self.meant(parent, zxid).filter(|_| is_plain)?, parent))
+    }
+
     fn prefix(&self, id: NodeId, path: &str) -> Prefix {
         if self.settings.digest { Prefix::new(path, self.nodes.get(id).data()) } else { Prefix::NONE }
     }

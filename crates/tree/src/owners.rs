@@ -42,9 +42,11 @@ impl Owners {
         }
     }
 
-    /// Forgets a closed session.
+    /// Forgets a closed session that owns nothing any more.
     pub(crate) fn remove_session(&mut self, session: SessionId) {
-        self.ephemerals.remove(&session);
+        if self.ephemerals.get(&session).is_some_and(BTreeSet::is_empty) {
+            self.ephemerals.remove(&session);
+        }
     }
 
     pub(crate) fn ephemerals_count(&self) -> usize {

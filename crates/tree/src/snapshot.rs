@@ -22,6 +22,8 @@ const STEP_BYTES_MAX: usize = 1 << 20;
 /// How far a snapshot has come.
 pub struct SnapshotCursor {
     zxid: Zxid,
+    /// Nodes younger than this are left out.
+    newest_czxid: i64,
     tables: Option<Tables>,
     /// Lists known by a higher number are not in the file.
     last_acl_id: i64,
@@ -52,6 +54,12 @@ impl SnapshotCursor {
         self.nodes_written
     }
 
+    /// Leaves nothing out that the walk meets, as the reference's walk does.
+    #[cfg(test)]
+    pub(crate) fn include_new_nodes(&mut self) {
+        self.newest_czxid = i64::MAX;
+    }
+
     /// The number under which a list that is not in the file stands for permitting nothing.
     fn closed_acl_id(&self) -> i64 {
         self.last_acl_id + 1
@@ -66,6 +74,7 @@ impl Tree {
         acls.push((last_acl_id + 1, vec![Acl { perms: 0, id: Id::anyone() }]));
         SnapshotCursor {
             zxid: self.last_zxid,
+            newest_czxid: self.last_zxid.0,
             tables: Some(Tables { sessions: self.sessions().collect(), acls }),
             last_acl_id,
             at: Some(NodeId::ROOT),
@@ -97,7 +106,7 @@ impl Tree {
     /// Writes a node if it belongs into the file, and moves on to the next.
     fn visit(&self, cursor: &mut SnapshotCursor, at: NodeId, out: &mut Vec<u8>) {
         let node = self.nodes.get(at);
-        if node.is_dead() || node.czxid > cursor.zxid.0 {
+        if node.is_dead() || node.czxid > cursor.newest_czxid {
             return self.move_on(cursor, at);
         }
         let len = cursor.path.len();

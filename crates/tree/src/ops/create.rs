@@ -5,7 +5,6 @@
 use super::decider::{Decider, creatable, valid};
 use super::outcome::Outcome;
 use crate::auth::fixup_acl;
-use crate::edit::parent_path;
 use crate::outstanding::{Record, Use};
 use crate::owner::{self, CONTAINER, Owner, TTL_MAX_MS, ttl_owner};
 use crate::quota::{self, quota_path};
@@ -43,6 +42,9 @@ pub(super) fn prepare(
     on.require(&parent, perms::CREATE)?;
     let path = final_path(&request.path, mode, parent.stat.cversion);
     valid(&path)?;
+    if is_poison(&path) {
+        return Err(ErrorCode::BadArguments);
+    }
     if on.lookup(&path).is_some() {
         return Err(ErrorCode::NodeExists);
     }
@@ -86,6 +88,12 @@ fn check_mode(on: &Decider<'_>, flags: i32, ttl_ms: Option<i64>) -> Result<Creat
         None if !mode.is_ttl() => Ok(mode),
         _ => Err(ErrorCode::BadArguments),
     }
+}
+
+/// Limits on the root: the reference dies of them, again at every start on the same log, so a log must
+/// not hold them.
+fn is_poison(path: &str) -> bool {
+    path.strip_prefix(quota::QUOTA_NODE).and_then(|rest| rest.strip_prefix('/')) == Some(quota::LIMITS)
 }
 
 /// The name a node gets: sequential ones end in the number of creations their parent has seen, ten
@@ -198,18 +206,20 @@ pub(super) fn apply_ttl(
 
 fn insert(tree: &mut Tree, header: &TxnHeader, new: &NewNode<'_>, effects: &mut Effects<'_>) -> Outcome {
     let path = new.path;
-    let parent_path = parent_path(path).unwrap_or_default();
-    let Some(parent) = tree.nodes.find(parent_path) else { return Outcome::Error(ErrorCode::NoNode) };
+    let Some((parent, parent_path)) = tree.parent_meant(path, header.zxid) else {
+        return Outcome::Error(ErrorCode::NoNode);
+    };
+    tree.raise_cversion(parent, parent_path, new.parent_cversion, header.zxid);
     let acl = tree.acls.acquire(new.acl);
-    if let Some(existing) = tree.nodes.find(path) {
-        // Only over a fuzzy snapshot. The list may be one the snapshot did not have yet.
-        let node = tree.nodes.get_mut(existing);
-        let before = std::mem::replace(&mut node.acl, acl);
-        tree.acls.release(before);
-        tree.raise_cversion(parent, parent_path, new.parent_cversion, header.zxid);
+    if tree.nodes.find(path).is_some() {
+        // Only over a fuzzy snapshot, which may not know the list.
+        let unused = match tree.meant(path, header.zxid) {
+            Some(id) => std::mem::replace(&mut tree.nodes.get_mut(id).acl, acl),
+            None => acl,
+        };
+        tree.acls.release(unused);
         return Outcome::Error(ErrorCode::NodeExists);
     }
-    tree.raise_cversion(parent, parent_path, new.parent_cversion, header.zxid);
     let stat = fresh_stat(header.zxid.0, header.time, new.owner);
     let id = tree.attach(parent, path, new.data, &stat, acl);
     // Taken before quotas touch the node: a stats node answers with what its client wrote.
@@ -268,6 +278,7 @@ mod tests {
             (create("/e"), ErrorCode::NodeExists),
             (create("/"), ErrorCode::NodeExists),
             (create("/e/x"), ErrorCode::NoChildrenForEphemerals),
+            (create("/zookeeper/quota/zookeeper_limits"), ErrorCode::BadArguments),
         ] {
             assert_eq!(w.err(&op), code, "{op:?}");
         }

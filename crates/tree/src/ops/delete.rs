@@ -4,7 +4,6 @@
 
 use super::decider::{Decider, deletable, next_version};
 use super::outcome::Outcome;
-use crate::edit::parent_path;
 use crate::owner::{self, Owner};
 use crate::quota::{self, quota_path};
 use crate::tree::Tree;
@@ -51,11 +50,12 @@ pub(super) fn prepare_container(on: &mut Decider<'_>, path: &str) -> Result<Txn,
 /// Performs either. The parent is told even when the node is gone already, so that its metadata ends
 /// as on every other member (HC-72).
 pub(super) fn apply(tree: &mut Tree, zxid: Zxid, path: &str, effects: &mut Effects<'_>) -> Outcome {
-    let parent_path = parent_path(path).unwrap_or_default();
-    let Some(parent) = tree.nodes.find(parent_path) else { return Outcome::Error(ErrorCode::NoNode) };
+    let Some((parent, parent_path)) = tree.parent_meant(path, zxid) else {
+        return Outcome::Error(ErrorCode::NoNode);
+    };
     tree.raise_pzxid(parent, parent_path, zxid);
-    let Some(id) = tree.nodes.find(path) else { return Outcome::Error(ErrorCode::NoNode) };
-    if tree.nodes.children(id) > 0 || id == parent {
+    let Some(id) = tree.meant(path, zxid) else { return Outcome::Error(ErrorCode::NoNode) };
+    if tree.nodes.children(id) > 0 {
         // Never on an exact state: the children's own deletions come first.
         return Outcome::Error(ErrorCode::NotEmpty);
     }

@@ -1,7 +1,6 @@
 //! `getAllChildrenNumber`: how many nodes are below one.
 
 use super::read::Reading;
-use crate::znode::NodeId;
 use proto::ErrorCode;
 use proto::acl::perms;
 use proto::jute::put_i32;
@@ -15,7 +14,12 @@ pub(super) fn answer(
 ) -> Result<(), ErrorCode> {
     let id = on.node(&request.path, perms::READ)?;
     let nodes = &on.tree.nodes;
-    let total = if id == NodeId::ROOT { nodes.len() - 1 } else { nodes.descendants(id).count() };
+    let total = match &*request.path {
+        // Asked for by its empty name, the root counts as its own child, as in the reference.
+        "" => nodes.len(),
+        "/" => nodes.len() - 1,
+        _ => nodes.descendants(id).count(),
+    };
     put_i32(out, i32::try_from(total).unwrap_or(i32::MAX));
     Ok(())
 }
@@ -37,6 +41,7 @@ mod tests {
             w.read(&ReadOp::GetAllChildrenNumber(PathRequest { path: path.into() })).map(|out| out[3])
         };
         assert_eq!((count("/"), count("/a"), count("/ab")), (Ok(7), Ok(2), Ok(0)));
+        assert_eq!(count(""), Ok(8));
         assert_eq!(count("/none"), Err(ErrorCode::NoNode));
     }
 }

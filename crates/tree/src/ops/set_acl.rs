@@ -6,10 +6,10 @@ use super::decider::{Decider, next_version, valid};
 use super::outcome::Outcome;
 use crate::auth::fixup_acl;
 use crate::tree::Tree;
-use proto::ErrorCode;
 use proto::acl::perms;
 use proto::request::SetAclRequest;
 use proto::txn::{SetAclTxn, Txn};
+use proto::{ErrorCode, Zxid};
 
 /// Decides it.
 pub(super) fn prepare(on: &mut Decider<'_>, request: &SetAclRequest<'_>) -> Result<Txn, ErrorCode> {
@@ -28,8 +28,8 @@ pub(super) fn prepare(on: &mut Decider<'_>, request: &SetAclRequest<'_>) -> Resu
 }
 
 /// Performs it. Nobody is told.
-pub(super) fn apply(tree: &mut Tree, txn: &SetAclTxn) -> Outcome {
-    let Some(id) = tree.nodes.find(&txn.path) else { return Outcome::Error(ErrorCode::NoNode) };
+pub(super) fn apply(tree: &mut Tree, zxid: Zxid, txn: &SetAclTxn) -> Outcome {
+    let Some(id) = tree.meant(&txn.path, zxid) else { return Outcome::Error(ErrorCode::NoNode) };
     let acl = tree.acls.acquire(&txn.acl);
     let before = std::mem::replace(&mut tree.nodes.get_mut(id).acl, acl);
     tree.acls.release(before);

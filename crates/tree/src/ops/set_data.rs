@@ -42,7 +42,7 @@ pub(super) fn apply(
     txn: &SetDataTxn,
     effects: &mut Effects<'_>,
 ) -> Outcome {
-    let Some(id) = tree.nodes.find(&txn.path) else { return Outcome::Error(ErrorCode::NoNode) };
+    let Some(id) = tree.meant(&txn.path, header.zxid) else { return Outcome::Error(ErrorCode::NoNode) };
     let before = tree.nodes.get(id).data_len() as i64;
     tree.rewrite(id, &txn.path, txn.data.as_deref(), |stat| {
         stat.version = txn.version;

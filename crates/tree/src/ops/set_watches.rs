@@ -124,6 +124,16 @@ mod tests {
     }
 
     #[test]
+    fn hc_94_what_came_and_went_in_the_meantime_is_the_one_thing_missed() {
+        let mut w = world();
+        w.ok(&create("/brief"));
+        w.ok(&delete("/brief"));
+        assert_eq!(set(&mut w, 6, ["", "/brief", ""]), [""; 0]);
+        w.ok(&create("/brief"));
+        assert_eq!(w.events(), ["NodeCreated /brief 1"]);
+    }
+
+    #[test]
     fn lasting_watches_are_set_without_a_look() {
         let mut w = world();
         let none = SetWatches { relative_zxid: 0, data: vec![], exist: vec![], child: vec![] };

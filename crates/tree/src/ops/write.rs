@@ -55,7 +55,7 @@ pub(super) fn perform(tree: &mut Tree, header: &TxnHeader, txn: &Txn, effects: &
         Txn::Delete(_, path) => delete::apply(tree, header.zxid, path, effects),
         Txn::SetData(OpCode::Reconfig, txn) => reconfig::apply(tree, header, txn, effects),
         Txn::SetData(_, txn) => set_data::apply(tree, header, txn, effects),
-        Txn::SetAcl(txn) => set_acl::apply(tree, txn),
+        Txn::SetAcl(txn) => set_acl::apply(tree, header.zxid, txn),
         // Alone it was once logged by mistake (HC-64); in a multi it was checked when prepared.
         Txn::Check(_) => Outcome::None,
         Txn::Multi(parts) => multi::apply(tree, header, parts, effects),
