@@ -4,11 +4,7 @@
 //! Reads the resident set from `/proc`, so the figures appear on Linux only.
 
 #![allow(clippy::unwrap_used, reason = "an example may stop at the first surprise")]
-#![allow(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "an example may measure"
-)]
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "an example may measure")]
 
 use proto::acl::Acl;
 use proto::request::CreateRequest;

@@ -2,11 +2,7 @@
 //! `cargo run --release -p tree --example speed`.
 
 #![allow(clippy::unwrap_used, reason = "an example may stop at the first surprise")]
-#![allow(
-    clippy::disallowed_types,
-    clippy::disallowed_methods,
-    reason = "an example may measure"
-)]
+#![allow(clippy::disallowed_types, clippy::disallowed_methods, reason = "an example may measure")]
 
 use proto::acl::{Acl, Id};
 use proto::request::{CreateRequest, DeleteRequest, ReadRequest, SetDataRequest};

@@ -4,9 +4,9 @@
 //! comment beside it (`HC-113`). Only test code counts: files under `tests/`, files called `tests.rs`, what
 //! follows `cfg(test)` in other Rust files, and Python and Java files, which are all tests here.
 
-use crate::read;
+use crate::{files, read};
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 const LIST: &str = "docs/hard-cases.tsv";
 
@@ -74,50 +74,15 @@ fn row(line: &str) -> Option<Case> {
 
 /// The case numbers named in test code, each with the files that name it.
 fn named_in_tests(root: &Path) -> Result<BTreeMap<u32, Vec<String>>, String> {
-    let mut files = Vec::new();
-    collect(root, &mut files)?;
-    files.sort();
     let mut named: BTreeMap<u32, Vec<String>> = BTreeMap::new();
-    for path in files {
+    for path in files::ending_in(root, &[".rs", ".py", ".java"])? {
         let shown = path.strip_prefix(root).unwrap_or(&path);
         let text = read(&path)?;
-        for number in numbers(test_part(shown, &text)) {
+        for number in numbers(&text[files::tests_start(shown, &text)..]) {
             named.entry(number).or_default().push(shown.display().to_string());
         }
     }
     Ok(named)
-}
-
-fn collect(folder: &Path, files: &mut Vec<PathBuf>) -> Result<(), String> {
-    let failed = |error: std::io::Error| format!("{}: {error}", folder.display());
-    for entry in std::fs::read_dir(folder).map_err(failed)? {
-        let entry = entry.map_err(failed)?;
-        let (path, name) = (entry.path(), entry.file_name());
-        let name = name.to_string_lossy();
-        let kind = entry.file_type().map_err(failed)?;
-        if kind.is_dir() && !matches!(&*name, "target" | "data") && !name.starts_with('.') {
-            collect(&path, files)?;
-        } else if kind.is_file() && [".rs", ".py", ".java"].iter().any(|end| name.ends_with(end)) {
-            files.push(path);
-        }
-    }
-    Ok(())
-}
-
-/// The part of a file that is test code.
-fn test_part<'a>(path: &Path, text: &'a str) -> &'a str {
-    let is_rust = path.extension().is_some_and(|extension| extension == "rs");
-    let is_test_file =
-        path.components().any(|part| matches!(part.as_os_str().to_str(), Some("tests" | "tests.rs")));
-    if !is_rust || is_test_file {
-        return text;
-    }
-    let inline = |(start, mark): &(usize, &str)| {
-        // `#[cfg(test)] mod tests;` only points at another file.
-        let after = &text[start + mark.len()..];
-        after.find(['{', ';']).is_some_and(|end| after[end..].starts_with('{'))
-    };
-    text.match_indices("#[cfg(test)]").find(inline).map_or("", |(start, _)| &text[start..])
 }
 
 /// Every case named in `text`, as `HC-12`, `hc_12` or one of several in `hc_12_13_name`.
@@ -139,24 +104,12 @@ fn numbers(text: &str) -> BTreeSet<u32> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Case, numbers, parse, test_part};
-    use std::path::Path;
+    use super::{Case, numbers, parse};
 
     #[test]
     fn cases_are_found_in_names_and_comments() {
         let text = "fn h\u{63}_96_97_a_name() {} // H\u{43}-04, H\u{43}-113: h\u{63}_x nohc_9 h\u{63}_188() h\u{63}_7_3a";
         assert_eq!(numbers(text).into_iter().collect::<Vec<_>>(), [3, 4, 7, 96, 97, 113, 188]);
-    }
-
-    #[test]
-    fn only_test_code_counts() {
-        let text = "//! doc\nfn a() {}\n#[cfg(test)]\nmod tests { body }";
-        assert_eq!(test_part(Path::new("crates/a/src/b.rs"), text), "#[cfg(test)]\nmod tests { body }");
-        let elsewhere = "#[cfg(test)]\nmod tests;\nfn a() {}";
-        assert_eq!(test_part(Path::new("crates/a/src/b.rs"), elsewhere), "");
-        assert_eq!(test_part(Path::new("crates/a/tests/b.rs"), text), text);
-        assert_eq!(test_part(Path::new("crates/a/src/tests.rs"), text), text);
-        assert_eq!(test_part(Path::new("interop/a.py"), text), text);
     }
 
     #[test]

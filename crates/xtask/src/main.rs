@@ -2,15 +2,17 @@
 //!
 //! `compat` writes the settings of COMPATIBILITY.md from the server's own table; `hard-cases` lists which
 //! situations of docs/hard-cases.tsv have a named test. With `--check` both only look, and fail when
-//! something is stale or missing.
+//! something is stale or missing. `tidy` checks the house rules that no compiler knows.
 
 mod compat;
+mod files;
 mod hard_cases;
+mod tidy;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-const USAGE: &str = "usage: cargo run -p xtask -- compat [--check] | hard-cases [--check]";
+const USAGE: &str = "usage: cargo run -p xtask -- compat [--check] | hard-cases [--check] | tidy";
 
 fn main() -> ExitCode {
     let arguments: Vec<String> = std::env::args().skip(1).collect();
@@ -21,6 +23,7 @@ fn main() -> ExitCode {
         ["compat", "--check"] => compat::check(&root),
         ["hard-cases"] => hard_cases::report(&root, false),
         ["hard-cases", "--check"] => hard_cases::report(&root, true),
+        ["tidy"] => tidy::run(&root),
         _ => Err(USAGE.to_string()),
     };
     match outcome {
