@@ -1,4 +1,5 @@
 //! The power goes after every single disk operation, and keeps any part of what was not synced.
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod common;
 

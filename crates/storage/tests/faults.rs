@@ -1,4 +1,5 @@
 //! Failing disks under the writer, the purge and the truncation.
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod common;
 

@@ -1,4 +1,5 @@
 //! Files written by the reference server are read in full, and ours have the same bytes.
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod common;
 

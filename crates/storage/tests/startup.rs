@@ -1,4 +1,5 @@
 //! What a directory may look like at start, and what is refused.
+#![allow(clippy::unwrap_used, reason = "a test may stop where it stands")]
 
 mod common;
 

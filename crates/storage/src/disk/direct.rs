@@ -48,7 +48,7 @@ impl DiskFile for DirectFile {
 
     fn write_at(&self, offset: u64, bytes: &[u8]) -> io::Result<usize> {
         let mut bounce = self.bounce.lock().unwrap_or_else(PoisonError::into_inner);
-        let whole = offset % DIRECT_BYTES as u64 == 0 && bytes.len() % DIRECT_BYTES == 0;
+        let whole = offset.is_multiple_of(DIRECT_BYTES as u64) && bytes.len().is_multiple_of(DIRECT_BYTES);
         if let Some(buffer) = bounce.as_mut().filter(|_| whole) {
             buffer.resize(buffer.len().max(bytes.len() + DIRECT_BYTES), 0);
             let shift = buffer.as_ptr().align_offset(DIRECT_BYTES).min(DIRECT_BYTES);

@@ -52,8 +52,8 @@ impl Compression {
         match self {
             Self::None => Packer::None(Vec::new()),
             // The snapshot thread competes with requests for two or three cores: speed over size.
-            Self::Gzip => Packer::Gzip(GzEncoder::new(Vec::new(), flate2::Compression::new(3))),
-            Self::Snappy => Packer::Snappy(snappy::Writer::new()),
+            Self::Gzip => Packer::Gzip(Box::new(GzEncoder::new(Vec::new(), flate2::Compression::new(3)))),
+            Self::Snappy => Packer::Snappy(Box::new(snappy::Writer::new())),
         }
     }
 }
@@ -62,8 +62,8 @@ impl Compression {
 #[derive(Debug)]
 pub(crate) enum Packer {
     None(Vec<u8>),
-    Gzip(GzEncoder<Vec<u8>>),
-    Snappy(snappy::Writer),
+    Gzip(Box<GzEncoder<Vec<u8>>>),
+    Snappy(Box<snappy::Writer>),
 }
 
 impl Packer {

@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn streams_of_any_length_survive() {
         for len in [0, 1, BLOCK_BYTES - 1, BLOCK_BYTES, BLOCK_BYTES + 1, 3 * BLOCK_BYTES + 17] {
-            let bytes: Vec<u8> = (0..len).map(|i| (i * i >> 5) as u8).collect();
+            let bytes: Vec<u8> = (0..len).map(|i| ((i * i) >> 5) as u8).collect();
             assert_eq!(unpack(&pack(&bytes)).unwrap(), bytes);
         }
     }
