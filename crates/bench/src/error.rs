@@ -36,6 +36,8 @@ pub enum Error {
         /// What the system said.
         source: io::Error,
     },
+    /// The transaction log could not be written.
+    Log(String),
     /// The request makes no sense.
     Usage(String),
 }
@@ -64,7 +66,7 @@ impl fmt::Display for Error {
             }
             Self::Server { name, reason } => write!(f, "{name}: {reason}"),
             Self::File { path, source } => write!(f, "{}: {source}", path.display()),
-            Self::Usage(what) => f.write_str(what),
+            Self::Usage(what) | Self::Log(what) => f.write_str(what),
         }
     }
 }

@@ -154,7 +154,8 @@ pub(crate) fn duration(duration: Duration) -> String {
         _ if us >= 1e4 => format!("{:.1} ms", us / 1e3),
         _ if us >= 1e3 => format!("{:.2} ms", us / 1e3),
         _ if us >= 100.0 => format!("{us:.0} us"),
-        _ => format!("{us:.1} us"),
+        _ if us >= 10.0 => format!("{us:.1} us"),
+        _ => format!("{us:.2} us"),
     }
 }
 
@@ -178,7 +179,7 @@ mod tests {
 
     #[test]
     fn durations_choose_their_unit() {
-        assert_eq!(duration(Duration::from_nanos(1500)), "1.5 us");
+        assert_eq!(duration(Duration::from_nanos(1500)), "1.50 us");
         assert_eq!(duration(Duration::from_micros(250)), "250 us");
         assert_eq!(duration(Duration::from_micros(2500)), "2.50 ms");
         assert_eq!(duration(Duration::from_millis(25)), "25.0 ms");

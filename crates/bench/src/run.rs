@@ -7,7 +7,9 @@ use crate::stats::Outcome;
 use crate::workload::{self, Kind};
 use crate::{compare, report};
 use serde_json::{Value, json};
+use std::path::Path;
 use std::process::ExitCode;
+use std::time::Duration;
 
 /// Runs one `zabra bench` command and prints its report.
 pub fn run(args: &Args) -> ExitCode {
@@ -76,23 +78,38 @@ fn floor(floor: &FloorCommand) -> Result<(), Error> {
             echo::serve(*listen, threads.unwrap_or_else(echo::default_threads), *size)
         }
         FloorCommand::Fsync { dir, size, batch, duration, output } => {
-            let record = fsync::record_len("/zabra-bench/n00000000".len(), *size);
-            let mut all = Vec::new();
-            for batch in batch {
-                for ahead in [fsync::Ahead::Zeroed, fsync::Ahead::Reserved] {
-                    let outcome = fsync::run(dir, record, *batch as usize, ahead, seconds(*duration)?)?;
-                    match output.json {
-                        true => all.push(report::machine(&outcome)),
-                        false => print!("{}", report::human(&outcome)),
-                    }
-                }
-            }
-            if output.json {
-                println!("{}", json!({ "name": "fsync floor", "runs": Value::Array(all) }));
-            }
-            Ok(())
+            fsync_floors(dir, *size, batch, seconds(*duration)?, output)
         }
     }
+}
+
+fn fsync_floors(
+    dir: &Path,
+    size: usize,
+    batches: &[u32],
+    length: Duration,
+    output: &OutputArgs,
+) -> Result<(), Error> {
+    const PATH: &str = "/zabra-bench/n00000000";
+    let mut all = Vec::new();
+    for batch in batches {
+        let batch = *batch as usize;
+        let record = fsync::record_len(PATH, size);
+        for outcome in [
+            fsync::run(dir, record, batch, fsync::Ahead::Zeroed, length)?,
+            fsync::run(dir, record, batch, fsync::Ahead::Reserved, length)?,
+            fsync::run_own_log(dir, PATH, size, batch, length)?,
+        ] {
+            match output.json {
+                true => all.push(report::machine(&outcome)),
+                false => print!("{}", report::human(&outcome)),
+            }
+        }
+    }
+    if output.json {
+        println!("{}", json!({ "name": "fsync floor", "runs": Value::Array(all) }));
+    }
+    Ok(())
 }
 
 fn print(outcome: &Outcome, output: &OutputArgs) {

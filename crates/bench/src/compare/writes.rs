@@ -11,6 +11,9 @@ use crate::workload::{self, Kind};
 /// Connections and outstanding requests of the pipelined load; no batch can be larger.
 const PIPELINED: (usize, usize) = (16, 32);
 
+/// A path as long as those of the load.
+const PATH: &str = "/zabra-bench/n00000000";
+
 /// Both figures about writes, and what goes with them.
 pub(super) fn figures(lab: &Lab) -> Result<Vec<Figure>, Error> {
     note("writes: starting the servers");
@@ -70,14 +73,24 @@ impl All {
         Ok(())
     }
 
+    /// The floor of a round is the better of both ways to make room ahead.
     fn floors(&mut self, lab: &Lab, batch: f64) -> Result<(), Error> {
-        let record = fsync::record_len("/zabra-bench/n00000000".len(), SIZE);
-        let many = fsync::run(lab.dir(), record, batch.round() as usize, Ahead::Zeroed, lab.length)?;
-        self.rate.of(None).push(many.rate());
         self.batches.push(batch);
-        let one = fsync::run(lab.dir(), record, 1, Ahead::Zeroed, lab.length)?;
-        self.median.of(None).push(one.tally.writes.percentile(50.0).as_secs_f64() * 1e6);
-        self.alone_p99.of(None).push(one.tally.writes.percentile(99.0).as_secs_f64() * 1e6);
+        let record = fsync::record_len(PATH, SIZE);
+        let length = lab.length / 2;
+        let (mut rate, mut alone, mut alone_p99) = (0f64, f64::MAX, f64::MAX);
+        for ahead in [Ahead::Zeroed, Ahead::Reserved] {
+            let many = fsync::run(lab.dir(), record, batch.round() as usize, ahead, length)?;
+            let one = fsync::run(lab.dir(), record, 1, ahead, length)?;
+            rate = rate.max(many.rate());
+            alone = alone.min(one.tally.writes.percentile(50.0).as_secs_f64() * 1e6);
+            alone_p99 = alone_p99.min(one.tally.writes.percentile(99.0).as_secs_f64() * 1e6);
+        }
+        self.rate.of(None).push(rate);
+        self.median.of(None).push(alone);
+        self.alone_p99.of(None).push(alone_p99);
+        let own = fsync::run_own_log(lab.dir(), PATH, SIZE, batch.round() as usize, length)?;
+        note(format!("  floor: {rate:.0} writes/s; Zabra's log alone: {:.0}", own.rate()));
         Ok(())
     }
 

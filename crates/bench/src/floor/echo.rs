@@ -21,9 +21,9 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 const READ_BUFFER: usize = 256 * 1024;
 const WAKE: Token = Token(usize::MAX);
 
-/// As many threads as the server takes by default: one per core.
+/// As many threads as the server takes by default: one per core, at most eight.
 pub(crate) fn default_threads() -> usize {
-    std::thread::available_parallelism().map_or(1, std::num::NonZero::get)
+    std::thread::available_parallelism().map_or(1, |n| n.get().min(8))
 }
 
 /// Serves until the process is ended.

@@ -2,11 +2,16 @@
 
 use crate::error::Error;
 use crate::stats::Outcome;
+use proto::txn::{DIGEST_VERSION, SetDataTxn, Txn, TxnDigest, TxnHeader, encode_entry};
+use proto::{OpCode, SessionId, Zxid};
 use rustix::fs::{FallocateFlags, fallocate};
 use std::fs::{File, OpenOptions};
 use std::os::unix::fs::FileExt;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
+use storage::{LogOptions, RealDisk, TxnLog};
+use tempfile::TempDir;
 
 /// The log grows in steps of this size, as the server's does by default.
 const PREALLOC: u64 = 64 << 20;
@@ -33,11 +38,61 @@ impl Ahead {
     }
 }
 
-/// Bytes that one `setData` of `size` bytes takes in the log.
-pub fn record_len(path_len: usize, size: usize) -> usize {
-    // Header, path and data with their lengths, version, digest: see the log format.
-    const HEADER: usize = 8 + 4 + 8 + 8 + 4;
-    ENTRY_FRAME + HEADER + 4 + path_len + 4 + size + 4 + 12
+/// The log entry of a `setData`, without its frame.
+fn entry(path: &str, size: usize) -> Vec<u8> {
+    let set = SetDataTxn { path: path.into(), data: Some(vec![b'x'; size]), version: 1 };
+    let txn = Txn::SetData(OpCode::SetData, set);
+    let header = TxnHeader { client_id: SessionId(1), cxid: 1, zxid: Zxid(1), time: 1, kind: txn.kind() };
+    let mut out = Vec::new();
+    encode_entry(&header, &txn, Some(TxnDigest { version: DIGEST_VERSION, digest: 1 }), &mut out);
+    out
+}
+
+/// Bytes that a `setData` of `size` bytes takes in the log.
+pub fn record_len(path: &str, size: usize) -> usize {
+    ENTRY_FRAME + entry(path, size).len()
+}
+
+/// The same through the server's own log: framing and checksums included, nothing else.
+///
+/// # Errors
+/// The log cannot be written in `dir`.
+pub fn run_own_log(
+    dir: &Path,
+    path: &str,
+    size: usize,
+    batch: usize,
+    length: Duration,
+) -> Result<Outcome, Error> {
+    let holder = holder(dir)?;
+    let failed = |e: storage::StorageError| Error::Log(e.to_string());
+    let mut log = TxnLog::open(Arc::new(RealDisk), holder.path(), LogOptions::default()).map_err(failed)?;
+    let entry = entry(path, size);
+    let mut outcome = Outcome { name: format!("own log, batches of {batch}"), ..Outcome::default() };
+    let flushes = crate::proc::disk_flushes();
+    while outcome.elapsed < length {
+        let start = Instant::now();
+        for n in 0..batch.max(1) as i64 {
+            log.append(Zxid(outcome.ops as i64 + n + 1), &entry);
+        }
+        log.sync().map_err(failed)?;
+        outcome.count(batch, start.elapsed());
+    }
+    outcome.flushes = crate::proc::disk_flushes().zip(flushes).map(|(after, before)| after - before);
+    Ok(outcome)
+}
+
+fn holder(dir: &Path) -> Result<TempDir, Error> {
+    std::fs::create_dir_all(dir).map_err(Error::file(dir))?;
+    tempfile::Builder::new().prefix("floor-").tempdir_in(dir).map_err(Error::file(dir))
+}
+
+impl Outcome {
+    fn count(&mut self, batch: usize, took: Duration) {
+        self.tally.writes.record(took.as_nanos() as u64);
+        self.elapsed += took;
+        self.ops += batch as u64;
+    }
 }
 
 /// Appends batches of `batch` records of `record` bytes for `length`, syncing after each.
@@ -51,8 +106,7 @@ pub fn run(
     ahead: Ahead,
     length: Duration,
 ) -> Result<Outcome, Error> {
-    std::fs::create_dir_all(dir).map_err(Error::file(dir))?;
-    let holder = tempfile::Builder::new().prefix("floor-").tempdir_in(dir).map_err(Error::file(dir))?;
+    let holder = holder(dir)?;
     let path = holder.path().join("log.1");
     append(&path, record, batch.max(1), ahead, length).map_err(Error::file(path.clone()))
 }
@@ -79,10 +133,7 @@ fn append(
         let start = Instant::now();
         file.write_all_at(&bytes, end)?;
         file.sync_data()?;
-        let took = start.elapsed();
-        outcome.tally.writes.record(took.as_nanos() as u64);
-        outcome.elapsed += took;
-        outcome.ops += batch as u64;
+        outcome.count(batch, start.elapsed());
         end += bytes.len() as u64;
     }
     outcome.flushes = crate::proc::disk_flushes().zip(flushes).map(|(after, before)| after - before);
@@ -106,30 +157,14 @@ fn make_ready(file: &File, from: u64, ahead: Ahead) -> std::io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proto::txn::{DIGEST_VERSION, SetDataTxn, Txn, TxnDigest, TxnHeader, encode_entry};
-    use proto::{OpCode, SessionId, Zxid};
-
-    fn encoded_len(path: &str, size: usize) -> usize {
-        let set = SetDataTxn { path: path.into(), data: Some(vec![0; size]), version: 1 };
-        let txn = Txn::SetData(OpCode::SetData, set);
-        let header = TxnHeader { client_id: SessionId(1), cxid: 1, zxid: Zxid(1), time: 1, kind: txn.kind() };
-        let digest = TxnDigest { version: DIGEST_VERSION, digest: 1 };
-        let mut out = Vec::new();
-        encode_entry(&header, &txn, Some(digest), &mut out);
-        out.len()
-    }
-
-    #[test]
-    fn records_have_the_length_of_log_entries() {
-        assert_eq!(record_len(10, 1024), ENTRY_FRAME + encoded_len("/bench/k01", 1024));
-    }
-
     #[test]
     fn every_batch_of_a_floor_is_counted() {
         let dir = tempfile::tempdir().unwrap();
         let outcome = run(dir.path(), 100, 5, Ahead::Reserved, Duration::from_millis(1)).unwrap();
         assert_eq!(outcome.ops, outcome.tally.writes.count() * 5);
         assert!(outcome.ops > 0);
-        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the file is removed");
+        let outcome = run_own_log(dir.path(), "/a", 100, 5, Duration::from_millis(1)).unwrap();
+        assert_eq!(outcome.ops, outcome.tally.writes.count() * 5);
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "the files are removed");
     }
 }
