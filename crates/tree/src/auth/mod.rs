@@ -10,6 +10,7 @@ use crate::settings::Settings;
 use proto::ErrorCode;
 use proto::acl::{Acl, Id};
 use std::borrow::Cow;
+use std::collections::BTreeSet;
 
 pub use digest::{DigestAlg, id_of as digest_id};
 
@@ -89,6 +90,10 @@ fn is_anyone(id: &Id) -> bool {
     id.scheme == "world" && id.id == "anyone"
 }
 
+/// The most entries a list may grow to when `auth` is replaced: more than any frame of the default size
+/// holds, so nobody could ever be told of them.
+const ENTRIES_MAX: usize = 100_000;
+
 /// The list a create or setACL really stores: duplicates dropped, `auth` replaced by the
 /// connection's identities.
 ///
@@ -100,8 +105,10 @@ fn is_anyone(id: &Id) -> bool {
 pub fn fixup_acl(settings: &Settings, acl: Option<&[Acl]>, ids: &[Id]) -> Result<Vec<Acl>, ErrorCode> {
     let acl = acl.unwrap_or_default();
     let mut fixed = Vec::with_capacity(acl.len());
-    for (at, entry) in acl.iter().enumerate() {
-        if acl[..at].contains(entry) {
+    // A set, because a hostile list is as long as a frame.
+    let mut seen = BTreeSet::new();
+    for entry in acl {
+        if !seen.insert(entry) {
             continue;
         }
         if is_anyone(&entry.id) {
@@ -110,7 +117,7 @@ pub fn fixup_acl(settings: &Settings, acl: Option<&[Acl]>, ids: &[Id]) -> Result
             let own = ids.iter().filter(|id| scheme(settings, &id.scheme).is_some_and(|s| s.identifies));
             let before = fixed.len();
             fixed.extend(own.map(|id| Acl { perms: entry.perms, id: id.clone() }));
-            if fixed.len() == before {
+            if fixed.len() == before || fixed.len() > ENTRIES_MAX {
                 return Err(ErrorCode::InvalidAcl);
             }
         } else if scheme(settings, &entry.id.scheme).is_some_and(|s| (s.is_valid)(&entry.id.id)) {
@@ -211,6 +218,15 @@ mod tests {
         let list = [acl(1, "auth", ""), acl(1, "auth", ""), acl(31, "world", "anyone")];
         let fixed = fixup_acl(&settings(), Some(&list), &ids).unwrap();
         assert_eq!(fixed, [acl(1, "digest", "a:x"), acl(1, "digest", "b:y"), acl(31, "world", "anyone")]);
+    }
+
+    #[test]
+    fn hc_164_a_list_that_multiplies_beyond_measure_is_refused() {
+        let ids: Vec<_> = (0..500).map(|n| Id::new("digest", format!("u{n}:h"))).collect();
+        let list: Vec<_> = (0..50_000).map(|perms| acl(perms, "auth", "")).collect();
+        assert_eq!(fixup_acl(&settings(), Some(&list), &ids), Err(ErrorCode::InvalidAcl));
+        let long: Vec<_> = (0..50_000).map(|perms| acl(perms, "world", "anyone")).collect();
+        assert_eq!(fixup_acl(&settings(), Some(&long), &ids).map(|l| l.len()), Ok(50_000));
     }
 
     #[test]
