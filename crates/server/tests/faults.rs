@@ -5,8 +5,24 @@
 
 mod client;
 
-use client::{Client, config, start};
+use client::Client;
+use std::path::PathBuf;
+use std::sync::Arc;
 use storage::disk::fault::{Fault, Operation, SimDisk};
+use zabra_server::config::Config;
+use zabra_server::{Server, StartError};
+
+/// The settings of a test server: any free port, a data directory on the simulated disk.
+fn config() -> Config {
+    let mut config = Config::standalone_default(PathBuf::from("/data"));
+    config.client_port.port = 0;
+    config.storage.preallocate_bytes = 4096;
+    config
+}
+
+fn start(disk: &SimDisk, config: Config) -> Result<Server, StartError> {
+    Server::start_on(config, Arc::new(disk.clone()))
+}
 
 /// Restarts on the disk and checks that everything acknowledged is there.
 fn assert_kept(disk: &SimDisk, acknowledged: &[String]) {
@@ -89,7 +105,7 @@ fn hc_50_hc_126_power_lost_after_any_operation_takes_nothing_acknowledged() {
     assert!(checked > 100, "only {checked} acknowledged writes were checked");
 }
 
-fn write_on(server: &zabra_server::Server) -> Vec<String> {
+fn write_on(server: &Server) -> Vec<String> {
     let Ok(mut client) = Client::connect(server.address()) else { return Vec::new() };
     let mut acknowledged = Vec::new();
     for n in 0..30 {

@@ -24,7 +24,7 @@ pub(crate) struct Args {
     /// Data directory; `zabra-data` in the working directory when there is no configuration.
     #[arg(long, value_name = "DIR")]
     data_dir: Option<PathBuf>,
-    /// Client port.
+    /// Client port; 0 lets the system choose a free one.
     #[arg(long, value_name = "PORT")]
     port: Option<u16>,
     /// Address to listen on; `0.0.0.0` for all.
@@ -114,13 +114,17 @@ fn load(args: &Args) -> Result<(Config, Vec<Warning>), config::ConfigError> {
     if let Some(data_dir) = &args.data_dir {
         sources.data_dir(data_dir.clone());
     }
-    if let Some(port) = args.port {
+    if let Some(port) = args.port.filter(|port| *port != 0) {
         sources.argument("clientPort", &port.to_string());
     }
     if let Some(host) = &args.host {
         sources.argument("clientPortAddress", host);
     }
-    sources.load()
+    let (mut config, warnings) = sources.load()?;
+    if args.port == Some(0) {
+        config.client_port.port = 0;
+    }
+    Ok((config, warnings))
 }
 
 fn serve(server: Server) -> ExitCode {

@@ -13,6 +13,7 @@ use crate::driver::slab::Slab;
 use crate::driver::socket::{Incoming, Socket};
 use crate::driver::words::Question;
 use crate::fourletter;
+use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
 use node::{ConnId, Connection, Delivery, Input, Now, Submission};
@@ -114,7 +115,7 @@ impl<'a> EventLoop<'a> {
                 match event.token() {
                     WAKER => {}
                     LISTENER => self.accept(),
-                    Token(slot) => self.on_ready(slot, event.is_readable(), event.is_writable()),
+                    Token(slot) => self.on_ready(slot, event),
                 }
             }
             self.finish_turn();
@@ -163,12 +164,13 @@ impl<'a> EventLoop<'a> {
         self.submit();
     }
 
-    fn on_ready(&mut self, slot: usize, readable: bool, writable: bool) {
+    fn on_ready(&mut self, slot: usize, event: &Event) {
         let Some(socket) = self.sockets.get_mut(slot) else { return };
-        if writable && !socket.output.is_empty() {
+        if event.is_writable() && !socket.output.is_empty() {
             socket.flush();
         }
-        socket.readable |= readable;
+        socket.ended |= event.is_read_closed();
+        socket.readable |= event.is_readable() || socket.ended;
         self.serve(slot);
     }
 

@@ -40,6 +40,8 @@ pub(crate) struct Socket {
     pub(crate) paused: bool,
     /// The system may have more bytes to read.
     pub(crate) readable: bool,
+    /// The client sends no more: the end of its stream is there to be read.
+    pub(crate) ended: bool,
     /// To be closed once the output is sent.
     pub(crate) closing: bool,
     /// To be closed at once.
@@ -64,6 +66,7 @@ impl Socket {
             greeted: false,
             paused: false,
             readable: true,
+            ended: false,
             closing: false,
             broken: false,
             large_bytes: 0,
@@ -92,8 +95,9 @@ impl Socket {
             match self.stream.read(buffer) {
                 Ok(0) => return Incoming::End,
                 Ok(n) => {
-                    // A short read has emptied the socket; the next bytes bring a new event.
-                    self.readable = n == buffer.len();
+                    // A short read has emptied the socket and the next bytes bring a new event; but
+                    // the end of the stream may have come with these, and is announced only once.
+                    self.readable = n == buffer.len() || self.ended;
                     return Incoming::Bytes(n);
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}

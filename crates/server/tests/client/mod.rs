@@ -1,4 +1,4 @@
-//! A blocking client of a few operations, and a server in this process to talk to.
+//! A blocking client of a few operations.
 
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test stops at its first surprise")]
@@ -10,27 +10,10 @@ use proto::response::ReplyHeader;
 use proto::{OpCode, Reader, SessionId, Wire, Zxid};
 use std::io::{self, Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
-use storage::disk::fault::SimDisk;
-use zabra_server::config::Config;
-use zabra_server::{Server, StartError};
-
-/// The settings of a test server: any free port, a data directory on the simulated disk.
-pub fn config() -> Config {
-    let mut config = Config::standalone_default(PathBuf::from("/data"));
-    config.client_port.port = 0;
-    config.storage.preallocate_bytes = 4096;
-    config
-}
-
-pub fn start(disk: &SimDisk, config: Config) -> Result<Server, StartError> {
-    Server::start_on(config, Arc::new(disk.clone()))
-}
 
 pub struct Client {
-    stream: TcpStream,
+    pub stream: TcpStream,
     next_xid: i32,
     pub session: SessionId,
 }
