@@ -26,6 +26,9 @@ pub struct Settings {
     pub digest_alg: DigestAlg,
     /// `user:hash` of the `digest` identity that may do everything.
     pub super_digest: Option<String>,
+    /// Names this ensemble answers to in the `ensemble` scheme, any if empty; `None`: the scheme does
+    /// not exist.
+    pub ensemble_names: Option<Vec<String>>,
 }
 
 impl Default for Settings {
@@ -41,6 +44,7 @@ impl Default for Settings {
             digest_auth_enabled: true,
             digest_alg: DigestAlg::Sha1,
             super_digest: None,
+            ensemble_names: None,
         }
     }
 }
@@ -59,6 +63,7 @@ impl fmt::Debug for Settings {
             .field("digest_auth_enabled", &self.digest_auth_enabled)
             .field("digest_alg", &self.digest_alg)
             .field("super_digest", &self.super_digest.as_ref().map(|_| "(hidden)"))
+            .field("ensemble_names", &self.ensemble_names)
             .finish()
     }
 }

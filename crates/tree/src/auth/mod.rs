@@ -32,7 +32,7 @@ struct Scheme {
     user: fn(&str) -> &str,
 }
 
-const SCHEMES: [Scheme; 2] = [
+const SCHEMES: [Scheme; 3] = [
     Scheme {
         name: "ip",
         enabled: |_| true,
@@ -52,10 +52,29 @@ const SCHEMES: [Scheme; 2] = [
         matches: |id, listed| id == listed,
         user: digest::user,
     },
+    Scheme {
+        // A client's way to make sure that it talks to the ensemble it means; nobody gains by it.
+        name: "ensemble",
+        enabled: |settings| settings.ensemble_names.is_some(),
+        authenticate: ensemble,
+        identifies: false,
+        is_valid: |_| false,
+        matches: |_, _| false,
+        user: |id| id,
+    },
 ];
 
 fn scheme(settings: &Settings, name: &str) -> Option<&'static Scheme> {
     SCHEMES.iter().find(|s| s.name == name && (s.enabled)(settings))
+}
+
+/// A name that is not one of ours sends the client away.
+///
+/// //= java: EnsembleAuthenticationProvider
+fn ensemble(settings: &Settings, name: &[u8]) -> Result<Vec<Id>, ErrorCode> {
+    let names = settings.ensemble_names.as_deref().unwrap_or_default();
+    let is_ours = names.is_empty() || name.is_empty() || names.iter().any(|own| own.as_bytes() == name);
+    if is_ours { Ok(Vec::new()) } else { Err(ErrorCode::AuthFailed) }
 }
 
 /// The identities an auth packet proves. Empty when the scheme's identity is one the connection has
@@ -189,6 +208,21 @@ mod tests {
         assert_eq!(authenticate(&s, "ip", b"1.2.3.4"), Ok(vec![]));
         let off = Settings { digest_auth_enabled: false, ..settings() };
         assert_eq!(authenticate(&off, "digest", b"super:secret"), Err(ErrorCode::AuthFailed));
+    }
+
+    #[test]
+    fn a_client_of_another_ensemble_is_sent_away() {
+        let named = |names: &[&str]| Settings {
+            ensemble_names: Some(names.iter().map(ToString::to_string).collect()),
+            ..settings()
+        };
+        assert_eq!(authenticate(&settings(), "ensemble", b"a"), Err(ErrorCode::AuthFailed));
+        assert_eq!(authenticate(&named(&[]), "ensemble", b"a"), Ok(vec![]));
+        let ours = named(&["a", "b"]);
+        for (name, expected) in [("a", Ok(vec![])), ("", Ok(vec![])), ("c", Err(ErrorCode::AuthFailed))] {
+            assert_eq!(authenticate(&ours, "ensemble", name.as_bytes()), expected, "{name}");
+        }
+        assert_eq!(fixup_acl(&ours, Some(&[acl(31, "ensemble", "a")]), &[]), Err(ErrorCode::InvalidAcl));
     }
 
     #[test]
