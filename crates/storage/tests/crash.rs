@@ -13,7 +13,7 @@ use storage::{
 };
 
 /// Subsets of unsynced sectors tried for every crash point.
-const SUBSETS: u64 = 6;
+const SUBSETS: u64 = 12;
 
 /// What a run promised before it ended.
 #[derive(Debug, Default, Clone, Copy)]

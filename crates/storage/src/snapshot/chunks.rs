@@ -9,8 +9,10 @@ use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::thread;
 
-/// Bytes of one piece.
+/// Bytes of one piece, but for small files.
 const CHUNK_BYTES: usize = 1 << 20;
+/// Bytes of a piece of the smallest file.
+const CHUNK_BYTES_MIN: usize = 16 << 10;
 /// Free room in front of a piece.
 const HEADROOM: usize = 64 << 10;
 /// Pieces prepared ahead of the parser.
@@ -32,15 +34,18 @@ pub(crate) struct Chunks {
 }
 
 impl Chunks {
-    /// Starts reading. The thread ends with the stream, or when this value is dropped.
-    pub(crate) fn start(mut stream: Box<dyn Read + Send>) -> io::Result<Self> {
+    /// Starts reading a stream of about `expected` bytes. The thread ends with the stream, or when
+    /// this value is dropped.
+    pub(crate) fn start(mut stream: Box<dyn Read + Send>, expected: u64) -> io::Result<Self> {
+        let expected = usize::try_from(expected).unwrap_or(CHUNK_BYTES);
+        let len = expected.clamp(CHUNK_BYTES_MIN, CHUNK_BYTES);
         let (send, pieces) = sync_channel(AHEAD);
         let (used, reuse) = sync_channel::<Vec<u8>>(AHEAD + 1);
         thread::Builder::new().name("snapshot-read".into()).spawn(move || {
             let mut checksum = Adler32::new();
             loop {
                 let bytes = reuse.try_recv().unwrap_or_default();
-                let piece = fill(&mut *stream, bytes, &mut checksum);
+                let piece = fill(&mut *stream, bytes, len, &mut checksum);
                 let last = !matches!(&piece, Ok(chunk) if chunk.bytes.len() > chunk.start);
                 // The parser gave up: nobody wants the rest.
                 if send.send(piece).is_err() || last {
@@ -63,9 +68,9 @@ impl Chunks {
     }
 }
 
-fn fill(stream: &mut dyn Read, mut bytes: Vec<u8>, checksum: &mut Adler32) -> io::Result<Chunk> {
-    if bytes.len() != HEADROOM + CHUNK_BYTES {
-        bytes = vec![0; HEADROOM + CHUNK_BYTES];
+fn fill(stream: &mut dyn Read, mut bytes: Vec<u8>, len: usize, checksum: &mut Adler32) -> io::Result<Chunk> {
+    if bytes.len() != HEADROOM + len {
+        bytes = vec![0; HEADROOM + len];
     }
     let mut end = HEADROOM;
     while end < bytes.len() {

@@ -14,6 +14,8 @@ use std::path::{Path, PathBuf};
 const REMEDY: &str = "an older snapshot with its logs, a backup or another member can replace it";
 /// What may follow the nodes is at most three seals and two blocks; anything longer is not ours.
 const TAIL_BYTES_MAX: usize = 4096;
+/// How much smaller packing makes a tree; only a buffer's size depends on it.
+const TYPICAL_PACKING: u64 = 8;
 
 /// One snapshot file, open for reading.
 pub struct SnapshotReader {
@@ -41,8 +43,12 @@ impl SnapshotReader {
     pub fn open(disk: &SharedDisk, path: &Path) -> Result<Self, StorageError> {
         let file = disk.open(path, OpenMode::Read).map_err(StorageError::io("open", path))?;
         let packing = path.extension().and_then(|e| e.to_str()).and_then(Compression::from_extension);
+        let expected = file.size().map_err(StorageError::io("read", path))?.saturating_mul(match packing {
+            Some(Compression::Gzip | Compression::Snappy) => TYPICAL_PACKING,
+            _ => 1,
+        });
         let stream = packing.unwrap_or_default().reader(file);
-        let chunks = Chunks::start(stream).map_err(StorageError::io("read", path))?;
+        let chunks = Chunks::start(stream, expected).map_err(StorageError::io("read", path))?;
         let chunk = Chunk { bytes: Vec::new(), start: 0, checksum_before: resume(1).finish() };
         Ok(Self { path: path.to_path_buf(), chunks, chunk, at: 0, offset: 0, ended: false })
     }

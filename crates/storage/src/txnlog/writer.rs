@@ -33,7 +33,9 @@ const BUFFER_BYTES_KEPT: usize = 4 << 20;
 /// How the log is written.
 #[derive(Debug, Clone)]
 pub struct LogOptions {
-    /// Files grow in steps of this many bytes (`preAllocSize`); 0 for no padding.
+    /// Files grow in steps of this many bytes (`preAllocSize`); 0 for no padding. Without padding
+    /// syncs are slower, and a file does not show that it is ours: after a power loss in the middle
+    /// of a batch a start may then have to be refused where it could go on.
     pub prealloc_bytes: u64,
     /// Wait for the disk (`forceSync`). Without it a power loss takes acknowledged writes.
     pub force_sync: bool,
