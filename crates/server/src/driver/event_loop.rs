@@ -376,6 +376,7 @@ impl<'a> EventLoop<'a> {
                 let limit = match refusal {
                     Refusal::PerAddress => "maxClientCnxns",
                     Refusal::Total => "maxCnxns",
+                    Refusal::Descriptors => "open files (ulimit -n)",
                 };
                 tracing::warn!(%peer, limit, "connection refused: too many");
                 continue;

@@ -4,6 +4,7 @@
 
 use crate::config::{self, Config, ConnectionThrottle};
 use parking_lot::Mutex;
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -16,6 +17,23 @@ pub(crate) enum Refusal {
     PerAddress,
     /// `maxCnxns` reached.
     Total,
+    /// The process has no file descriptor to spare.
+    Descriptors,
+}
+
+/// Descriptors that connections may not take: the log, snapshots and words need some (HC-166).
+const RESERVED_DESCRIPTORS: u64 = 64;
+
+/// Connections the process may have by its descriptor limit, which is raised as far as allowed.
+fn descriptors_for_connections() -> u32 {
+    let limit = getrlimit(Resource::Nofile);
+    if limit.current != limit.maximum {
+        let raised = Rlimit { current: limit.maximum, maximum: limit.maximum };
+        // Without the right to raise it, the limit stays what it was.
+        let _ = setrlimit(Resource::Nofile, raised);
+    }
+    let allowed = getrlimit(Resource::Nofile).current.unwrap_or(u64::MAX);
+    u32::try_from(allowed.saturating_sub(RESERVED_DESCRIPTORS).max(1)).unwrap_or(u32::MAX)
 }
 
 /// Counts connections and hands out places.
@@ -23,6 +41,7 @@ pub(crate) enum Refusal {
 pub(crate) struct Admission {
     per_address_max: Option<u32>,
     total_max: Option<u32>,
+    descriptors_max: u32,
     counts: Mutex<Counts>,
     throttle: Option<Mutex<Throttle>>,
 }
@@ -39,6 +58,7 @@ impl Admission {
         Self {
             per_address_max: config.limits.max_connections_per_address,
             total_max: config.limits.max_connections,
+            descriptors_max: descriptors_for_connections(),
             counts: Mutex::default(),
             throttle: throttle.tokens.map(|tokens| Mutex::new(Throttle::new(tokens, throttle.clone()))),
         }
@@ -49,6 +69,9 @@ impl Admission {
         let mut counts = self.counts.lock();
         if self.total_max.is_some_and(|max| counts.total >= max) {
             return Err(Refusal::Total);
+        }
+        if counts.total >= self.descriptors_max {
+            return Err(Refusal::Descriptors);
         }
         let here = counts.by_address.entry(address).or_insert(0);
         if self.per_address_max.is_some_and(|max| *here >= max) {
