@@ -56,7 +56,6 @@ pub(crate) fn tree_settings(config: &Config) -> Settings {
             DigestAlgorithm::Sha256 => DigestAlg::Sha256,
             DigestAlgorithm::Sha512 => DigestAlg::Sha512,
         },
-        ensemble_names: auth.ensemble_scheme.then(|| auth.ensemble_names.clone()),
         super_digest: auth.super_digest.as_ref().map(|secret| secret.expose().to_owned()),
         ensemble_names: auth.ensemble_scheme.then(|| auth.ensemble_names.clone()),
     }
