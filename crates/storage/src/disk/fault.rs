@@ -5,6 +5,7 @@
 //! order, so a power loss keeps a beginning of their changes. A failed sync follows what kernels
 //! do: the data stays readable, counts as clean, and is never written.
 
+use super::medium::{Change, Dice, Inode, overwrite};
 use super::{DirEntry, Disk, DiskFile, DiskLock, OpenMode};
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
@@ -12,9 +13,6 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, SystemTime};
-
-/// What a power loss writes whole or not at all.
-const SECTOR_BYTES: u64 = 512;
 
 /// An operation that changes the disk or makes changes durable.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -75,34 +73,6 @@ struct NameChange {
     path: PathBuf,
     /// `None` for a name that goes away.
     inode: Option<usize>,
-}
-
-#[derive(Debug, Default)]
-struct Inode {
-    seen: Vec<u8>,
-    durable: Vec<u8>,
-    pending: Vec<Change>,
-    changed_secs: u64,
-}
-
-#[derive(Debug)]
-enum Change {
-    Write { offset: u64, bytes: Vec<u8> },
-    SetSize(u64),
-}
-
-/// Small, seeded and good enough to choose sectors.
-#[derive(Debug)]
-struct Dice(u64);
-
-impl Dice {
-    fn roll(&mut self, sides: u64) -> u64 {
-        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
-        let mut x = self.0;
-        x = (x ^ (x >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        x = (x ^ (x >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        (x ^ (x >> 31)) % sides
-    }
 }
 
 fn power_is_off() -> io::Error {
@@ -234,34 +204,6 @@ impl NameChange {
             None => names.remove(&self.path),
         };
     }
-}
-
-impl Change {
-    /// Applies those sectors for which `keep` says so.
-    fn apply_some(&self, to: &mut Vec<u8>, mut keep: impl FnMut() -> bool) {
-        match self {
-            Self::SetSize(size) if keep() => to.resize(*size as usize, 0),
-            Self::SetSize(_) => {}
-            Self::Write { offset, bytes } => {
-                let (mut at, end) = (*offset, offset + bytes.len() as u64);
-                while at < end {
-                    let next = ((at / SECTOR_BYTES + 1) * SECTOR_BYTES).min(end);
-                    if keep() {
-                        overwrite(to, at, &bytes[(at - offset) as usize..(next - offset) as usize]);
-                    }
-                    at = next;
-                }
-            }
-        }
-    }
-}
-
-fn overwrite(to: &mut Vec<u8>, offset: u64, bytes: &[u8]) {
-    let (start, end) = (offset as usize, offset as usize + bytes.len());
-    if to.len() < end {
-        to.resize(end, 0);
-    }
-    to[start..end].copy_from_slice(bytes);
 }
 
 impl State {

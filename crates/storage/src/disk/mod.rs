@@ -5,6 +5,7 @@
 
 mod direct;
 pub mod fault;
+mod medium;
 mod real;
 
 pub use real::RealDisk;
