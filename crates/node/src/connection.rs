@@ -149,6 +149,18 @@ impl ConnectionStats {
     }
 }
 
+/// What a connection works with while it takes frames.
+pub struct Turn<'a> {
+    /// The time.
+    pub now: Now,
+    /// The tree, still.
+    pub view: &'a View<'a>,
+    /// Replies that can be made now are appended here.
+    pub out: &'a mut Vec<u8>,
+    /// What only the node can decide is left here.
+    pub submit: &'a mut Vec<Submission>,
+}
+
 /// One client's connection.
 #[derive(Debug)]
 pub struct Connection {
@@ -215,28 +227,21 @@ impl Connection {
         Some(self.session)
     }
 
-    /// Takes one frame's payload. Replies that can be made now are appended to `out`.
-    pub fn on_frame(
-        &mut self,
-        now: Now,
-        payload: &[u8],
-        view: &View<'_>,
-        out: &mut Vec<u8>,
-        submit: &mut Vec<Submission>,
-    ) -> Flow {
+    /// Takes one frame's payload. What follows goes into `turn`.
+    pub fn on_frame(&mut self, payload: &[u8], turn: &mut Turn<'_>) -> Flow {
         self.stats.received += 1;
         match self.phase {
-            Phase::Handshake => self.on_connect(payload, view, submit),
-            Phase::Open => self.on_request(now, payload, view, out, submit),
+            Phase::Handshake => self.on_connect(payload, turn),
+            Phase::Open => self.on_request(payload, turn),
             Phase::Opening => Flow::Pause,
             Phase::Closing => Flow::Continue,
         }
     }
 
-    fn on_connect(&mut self, payload: &[u8], view: &View<'_>, submit: &mut Vec<Submission>) -> Flow {
+    fn on_connect(&mut self, payload: &[u8], turn: &mut Turn<'_>) -> Flow {
         let Ok(request) = ConnectRequest::decode(&mut Reader::new(payload)) else { return Flow::Close };
         // A client that has seen more than this server must look for another one (HC-149).
-        if request.last_zxid_seen > view.tree.last_zxid() {
+        if request.last_zxid_seen > turn.view.tree.last_zxid() {
             return Flow::Close;
         }
         self.sends_read_only = request.read_only;
@@ -248,18 +253,11 @@ impl Connection {
             let password = request.password.unwrap_or_default().to_vec();
             SubmissionKind::Renew { session: request.session_id, password, timeout_ms, auth }
         };
-        submit.push(Submission { conn: self.id, kind });
+        turn.submit.push(Submission { conn: self.id, kind });
         Flow::Pause
     }
 
-    fn on_request(
-        &mut self,
-        now: Now,
-        payload: &[u8],
-        view: &View<'_>,
-        out: &mut Vec<u8>,
-        submit: &mut Vec<Submission>,
-    ) -> Flow {
+    fn on_request(&mut self, payload: &[u8], turn: &mut Turn<'_>) -> Flow {
         let mut from = Reader::new(payload);
         let Ok(header) = RequestHeader::decode(&mut from) else { return Flow::Close };
         let body = from.rest();
@@ -269,18 +267,18 @@ impl Connection {
             self.stats.last_cxid = Some(xid);
         }
         self.stats.last_op = op.or(self.stats.last_op);
-        let started_ms = now.monotonic_ms;
+        let started_ms = turn.now.monotonic_ms;
         match op {
             // Heartbeats never queue behind writes (HC-79).
             Some(OpCode::Ping) => {
-                let (zxid, start) = (view.tree.last_zxid(), out.len());
-                reply::header_only(out, proto::request::xid::PING, zxid, ErrorCode::Ok);
-                self.stats.answered(started_ms, started_ms, Some(zxid), out.len() - start);
+                let (zxid, start) = (turn.view.tree.last_zxid(), turn.out.len());
+                reply::header_only(turn.out, proto::request::xid::PING, zxid, ErrorCode::Ok);
+                self.stats.answered(started_ms, started_ms, Some(zxid), turn.out.len() - start);
                 Flow::Continue
             }
-            Some(OpCode::Auth) => self.on_auth(now, xid, body, view, out, submit),
+            Some(OpCode::Auth) => self.on_auth(xid, body, turn),
             Some(OpCode::Sasl) => {
-                reply::append(out, xid, Zxid::ZERO, |_| Err(ErrorCode::AuthFailed));
+                reply::append(turn.out, xid, Zxid::ZERO, |_| Err(ErrorCode::AuthFailed));
                 Flow::Close
             }
             Some(op) if is_write(op) => {
@@ -288,51 +286,49 @@ impl Connection {
                     self.phase = Phase::Closing;
                 }
                 let request = Request { xid, op, body: body.to_vec(), started_ms };
-                self.submit(SubmissionKind::Write(request), submit)
+                self.submit(SubmissionKind::Write(request), turn.submit)
             }
             Some(op) if self.outstanding > 0 => {
                 let request = Request { xid, op, body: body.to_vec(), started_ms };
-                self.submit(SubmissionKind::Read(request), submit)
+                self.submit(SubmissionKind::Read(request), turn.submit)
             }
             Some(op) => {
                 let asker = Asker { conn: self.id, session: self.session, auth: &self.auth };
-                let start = out.len();
-                view.read(&asker, xid, op, body, out);
-                self.stats.answered(started_ms, started_ms, Some(view.tree.last_zxid()), out.len() - start);
+                let start = turn.out.len();
+                turn.view.read(&asker, xid, op, body, turn.out);
+                self.stats.answered(
+                    started_ms,
+                    started_ms,
+                    Some(turn.view.tree.last_zxid()),
+                    turn.out.len() - start,
+                );
                 Flow::Continue
             }
             // Nobody knows this operation: say so in turn, then end the connection (HC-155).
             None => {
                 self.phase = Phase::Closing;
                 let (zxid, code) = (Some(Zxid(-1)), ErrorCode::Unimplemented);
-                self.submit(SubmissionKind::Refuse { xid, zxid, code, started_ms, last: true }, submit)
+                self.submit(SubmissionKind::Refuse { xid, zxid, code, started_ms, last: true }, turn.submit)
             }
         }
     }
 
     /// Answers a request with THROTTLEDOP instead of serving it; heartbeats and closing are exempt
     /// and served all the same.
-    pub fn refuse_throttled(
-        &mut self,
-        now: Now,
-        payload: &[u8],
-        view: &View<'_>,
-        out: &mut Vec<u8>,
-        submit: &mut Vec<Submission>,
-    ) {
+    pub fn refuse_throttled(&mut self, payload: &[u8], turn: &mut Turn<'_>) {
         let header = RequestHeader::decode(&mut Reader::new(payload));
         let op = header.as_ref().ok().and_then(|h| OpCode::from_code(h.kind));
         match (header, op) {
             (Ok(header), Some(op)) if !matches!(op, OpCode::Ping | OpCode::CloseSession | OpCode::Auth) => {
                 self.stats.received += 1;
-                let (xid, code, started_ms) = (header.xid, ErrorCode::ThrottledOp, now.monotonic_ms);
+                let (xid, code, started_ms) = (header.xid, ErrorCode::ThrottledOp, turn.now.monotonic_ms);
                 self.submit(
                     SubmissionKind::Refuse { xid, zxid: None, code, started_ms, last: false },
-                    submit,
+                    turn.submit,
                 );
             }
             _ => {
-                self.on_frame(now, payload, view, out, submit);
+                self.on_frame(payload, turn);
             }
         }
     }
@@ -343,17 +339,9 @@ impl Connection {
         Flow::Continue
     }
 
-    fn on_auth(
-        &mut self,
-        now: Now,
-        xid: i32,
-        body: &[u8],
-        view: &View<'_>,
-        out: &mut Vec<u8>,
-        submit: &mut Vec<Submission>,
-    ) -> Flow {
+    fn on_auth(&mut self, xid: i32, body: &[u8], turn: &mut Turn<'_>) -> Flow {
         let Ok(packet) = AuthPacket::decode(&mut Reader::new(body)) else { return Flow::Close };
-        let settings = view.tree.settings();
+        let settings = turn.view.tree.settings();
         match tree::auth::authenticate(
             settings,
             packet.scheme.as_deref().unwrap_or_default(),
@@ -363,14 +351,19 @@ impl Connection {
                 let mut auth = self.auth.to_vec();
                 auth.extend(ids.into_iter().filter(|id| !self.auth.contains(id)));
                 self.auth = auth.into();
-                submit.push(Submission { conn: self.id, kind: SubmissionKind::Auth(self.auth.clone()) });
-                let start = out.len();
-                reply::header_only(out, xid, Zxid::ZERO, ErrorCode::Ok);
-                self.stats.answered(now.monotonic_ms, now.monotonic_ms, None, out.len() - start);
+                turn.submit.push(Submission { conn: self.id, kind: SubmissionKind::Auth(self.auth.clone()) });
+                let start = turn.out.len();
+                reply::header_only(turn.out, xid, Zxid::ZERO, ErrorCode::Ok);
+                self.stats.answered(
+                    turn.now.monotonic_ms,
+                    turn.now.monotonic_ms,
+                    None,
+                    turn.out.len() - start,
+                );
                 Flow::Continue
             }
             Err(code) => {
-                reply::header_only(out, xid, Zxid::ZERO, code);
+                reply::header_only(turn.out, xid, Zxid::ZERO, code);
                 Flow::Close
             }
         }

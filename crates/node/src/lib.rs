@@ -28,7 +28,7 @@ mod sessions;
 mod settings;
 mod store;
 
-pub use connection::{Connection, ConnectionStats, Flow, Submission, SubmissionKind};
+pub use connection::{Connection, ConnectionStats, Flow, Submission, SubmissionKind, Turn};
 pub use delivery::{ConnId, Delivery, Outbox, Output, What};
 pub use member::{Exhausted, Input, Node, Request};
 pub use sessions::SessionInfo;

@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 
-use node::{ConnId, Connection, Flow, Input, Node, Now, Output, Settings, Store, Submission};
+use node::{ConnId, Connection, Flow, Input, Node, Now, Output, Settings, Store, Submission, Turn};
 use proto::connect::{ConnectRequest, ConnectResponse};
 use proto::request::{CreateRequest, DeleteRequest, ReadRequest, RequestHeader, SetDataRequest};
 use proto::response::ReplyHeader;
@@ -147,7 +147,10 @@ impl Member {
         let mut bytes = Vec::new();
         let flow = {
             let view = self.store.view();
-            client.conn.on_frame(self.now, &payload, &view, &mut bytes, &mut submissions)
+            {
+                let (now, out, submit) = (self.now, &mut bytes, &mut submissions);
+                client.conn.on_frame(&payload, &mut Turn { now, view: &view, out, submit })
+            }
         };
         client.take(&bytes, flow);
         let touched = client.conn.touch(self.now, TICK_MS);

@@ -16,7 +16,7 @@ use crate::fourletter;
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Events, Interest, Poll, Token};
-use node::{ConnId, Connection, Delivery, Input, Now, Submission};
+use node::{ConnId, Connection, Delivery, Input, Now, Submission, Turn};
 use proto::SessionId;
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -247,13 +247,8 @@ impl<'a> EventLoop<'a> {
             false => std::mem::take(&mut socket.output),
         };
         let before = *socket.conn.stats();
-        let mut batch = Batch {
-            shared,
-            view: &view,
-            now: self.now,
-            output: &mut output,
-            submissions: &mut self.submissions,
-        };
+        let (now, out, submit) = (self.now, &mut output, &mut self.submissions);
+        let mut batch = Batch { shared, turn: Turn { now, view: &view, out, submit } };
         let fed = batch.feed(socket, bytes);
         drop(view);
         if fed.stalled {

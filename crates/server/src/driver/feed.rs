@@ -2,7 +2,7 @@
 
 use crate::driver::shared::Shared;
 use crate::driver::socket::Socket;
-use node::{Flow, Now, Submission, View};
+use node::{Flow, Turn};
 use std::sync::atomic::Ordering;
 
 /// What came of feeding a stretch of bytes.
@@ -29,10 +29,7 @@ enum Gate {
 /// What the frames of one socket read have in common.
 pub(crate) struct Batch<'a> {
     pub(crate) shared: &'a Shared,
-    pub(crate) view: &'a View<'a>,
-    pub(crate) now: Now,
-    pub(crate) output: &'a mut Vec<u8>,
-    pub(crate) submissions: &'a mut Vec<Submission>,
+    pub(crate) turn: Turn<'a>,
 }
 
 impl Batch<'_> {
@@ -51,9 +48,7 @@ impl Batch<'_> {
             let Some(payload) = rest.get(..length) else { break };
             match self.gate(socket, payload) {
                 Gate::Serve => self.serve(socket, payload),
-                Gate::Refuse => {
-                    socket.conn.refuse_throttled(self.now, payload, self.view, self.output, self.submissions)
-                }
+                Gate::Refuse => socket.conn.refuse_throttled(payload, &mut self.turn),
                 Gate::AwaitReply => socket.paused = true,
                 Gate::Stall => fed.stalled = true,
                 Gate::HangUp => socket.broken = true,
@@ -67,10 +62,10 @@ impl Batch<'_> {
     }
 
     fn serve(&mut self, socket: &mut Socket, payload: &[u8]) {
-        let flow = socket.conn.on_frame(self.now, payload, self.view, self.output, self.submissions);
+        let flow = socket.conn.on_frame(payload, &mut self.turn);
         socket.follow(flow);
         if flow == Flow::Close && !socket.conn.has_session() {
-            let last = self.view.tree.last_zxid();
+            let last = self.turn.view.tree.last_zxid();
             tracing::info!(peer = %socket.peer, server_zxid = %last, "handshake refused: unreadable, or the client has seen a newer zxid");
         }
     }
@@ -80,7 +75,7 @@ impl Batch<'_> {
         if !socket.conn.has_session() {
             return if shared.admission.may_open(is_renewal(payload)) { Gate::Serve } else { Gate::HangUp };
         }
-        let in_flight = shared.outstanding.load(Ordering::Relaxed) + self.submissions.len();
+        let in_flight = shared.outstanding.load(Ordering::Relaxed) + self.turn.submit.len();
         if socket.conn.outstanding() > 0 && in_flight >= shared.config.limits.outstanding as usize {
             return Gate::AwaitReply;
         }
@@ -99,8 +94,8 @@ impl Batch<'_> {
             socket.stalled_since_ms = None;
             return Gate::Serve;
         }
-        let since_ms = *socket.stalled_since_ms.get_or_insert(self.now.monotonic_ms);
-        let waited_ms = self.now.monotonic_ms - since_ms;
+        let since_ms = *socket.stalled_since_ms.get_or_insert(self.turn.now.monotonic_ms);
+        let waited_ms = self.turn.now.monotonic_ms - since_ms;
         let timeout_ms = u64::from(socket.conn.stats().timeout_ms.unsigned_abs());
         if settings.drop_stale && settings.stale_latency_check && waited_ms > timeout_ms {
             return Gate::HangUp;
