@@ -26,9 +26,6 @@ pub struct Settings {
     pub container_max_per_minute: u64,
     /// Containers that never had a child go after so many milliseconds; 0: never.
     pub container_max_never_used_ms: i64,
-    /// Largest transaction that may be logged, bytes: larger ones could not be read back by every
-    /// member (HC-65).
-    pub txn_bytes_max: usize,
 }
 
 impl Settings {
@@ -48,7 +45,6 @@ impl Default for Settings {
             container_check_interval_ms: 60_000,
             container_max_per_minute: 10_000,
             container_max_never_used_ms: 0,
-            txn_bytes_max: 2 * 1_048_575,
         }
     }
 }

@@ -169,3 +169,28 @@ fn hc_62_late_deliveries_to_a_connection_that_is_gone_are_dropped() {
     assert!(m.exists_now("/a"), "the write was accepted and stands");
     assert!(m.store.watches().is_empty(), "its read was not executed for nobody");
 }
+
+#[test]
+fn hc_65_a_transaction_that_outgrows_its_request_beyond_what_can_be_read_back_is_refused() {
+    use proto::acl::{Acl, Id};
+    use proto::request::{AuthPacket, CreateRequest};
+    let settings = tree::Settings { txn_growth_max: 10_000, ..tree::Settings::default() };
+    let mut m = Member::with(node::Settings::default(), settings);
+    let (c, _) = m.client(4000);
+    let user = "u".repeat(5000);
+    let auth = format!("{user}:secret");
+    m.send(
+        c,
+        -4,
+        OpCode::Auth,
+        &AuthPacket { kind: 0, scheme: Some("digest".into()), auth: Some(auth.as_bytes()) },
+    );
+    m.got(c);
+    for (xid, perms, err) in [(1, 1..=1, 0), (2, 1..=2, -114)] {
+        let acl = Some(perms.map(|perms| Acl { perms, id: Id::new("auth", "") }).collect());
+        let path = format!("/n{xid}").into();
+        m.send(c, xid, OpCode::Create, &CreateRequest { path, data: None, acl, flags: 0 });
+        m.sync();
+        assert_eq!(m.got(c).iter().map(Got::err).collect::<Vec<_>>(), [err]);
+    }
+}

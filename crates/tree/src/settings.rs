@@ -26,6 +26,9 @@ pub struct Settings {
     pub digest_alg: DigestAlg,
     /// `user:hash` of the `digest` identity that may do everything.
     pub super_digest: Option<String>,
+    /// Bytes by which a transaction may exceed the request it comes from: what readers of the log allow
+    /// beyond the limit on requests.
+    pub txn_growth_max: usize,
     /// Names this ensemble answers to in the `ensemble` scheme, any if empty; `None`: the scheme does
     /// not exist.
     pub ensemble_names: Option<Vec<String>>,
@@ -44,6 +47,7 @@ impl Default for Settings {
             digest_auth_enabled: true,
             digest_alg: DigestAlg::Sha1,
             super_digest: None,
+            txn_growth_max: 1_048_575,
             ensemble_names: None,
         }
     }
@@ -63,6 +67,7 @@ impl fmt::Debug for Settings {
             .field("digest_auth_enabled", &self.digest_auth_enabled)
             .field("digest_alg", &self.digest_alg)
             .field("super_digest", &self.super_digest.as_ref().map(|_| "(hidden)"))
+            .field("txn_growth_max", &self.txn_growth_max)
             .field("ensemble_names", &self.ensemble_names)
             .finish()
     }

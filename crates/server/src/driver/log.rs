@@ -6,8 +6,22 @@ use node::Input;
 use parking_lot::{Condvar, Mutex};
 use proto::Zxid;
 use std::sync::atomic::Ordering;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 use storage::{StorageError, TxnLog};
+
+/// Quiet time after which the log notes that everything in it is durable, so that damage to its end
+/// is told from an unfinished write (HC-114).
+const SETTLE_AFTER: Duration = Duration::from_secs(1);
+
+/// What waiting for entries brought.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Taken {
+    Batch,
+    /// None came in time.
+    Nothing,
+    /// None will come any more.
+    Closed,
+}
 
 /// Entries on their way to the log, in the node's order.
 #[derive(Debug, Default)]
@@ -41,17 +55,23 @@ impl LogQueue {
         self.ready.notify_one();
     }
 
-    /// Takes what there is into `batch`, waiting for it; `false` when the queue is closed and empty.
-    fn take(&self, batch: &mut Vec<(Zxid, Vec<u8>)>) -> bool {
+    /// Takes what there is into `batch`, waiting for it, at most for `patience` when one is given.
+    fn take(&self, batch: &mut Vec<(Zxid, Vec<u8>)>, patience: Option<Duration>) -> Taken {
         let mut state = self.state.lock();
         while state.entries.is_empty() {
             if state.closed {
-                return false;
+                return Taken::Closed;
             }
-            self.ready.wait(&mut state);
+            match patience {
+                None => self.ready.wait(&mut state),
+                Some(patience) if self.ready.wait_for(&mut state, patience).timed_out() => {
+                    return Taken::Nothing;
+                }
+                Some(_) => {}
+            }
         }
         std::mem::swap(&mut state.entries, batch);
-        true
+        Taken::Batch
     }
 
     /// Waits until `deadline` for company for the entries already taken.
@@ -72,9 +92,21 @@ impl LogQueue {
 pub(crate) fn run(shared: &Shared, mut log: TxnLog) {
     let mut courier = Courier::new(shared);
     let mut batch = Vec::new();
-    while shared.log.take(&mut batch) {
-        gather(shared, &mut batch);
-        if let Err(error) = write(shared, &mut log, &mut batch, &mut courier) {
+    let mut patience = None;
+    loop {
+        let done = match shared.log.take(&mut batch, patience) {
+            Taken::Closed => break,
+            Taken::Nothing => {
+                patience = None;
+                log.settle()
+            }
+            Taken::Batch => {
+                patience = Some(SETTLE_AFTER);
+                gather(shared, &mut batch);
+                write(shared, &mut log, &mut batch, &mut courier)
+            }
+        };
+        if let Err(error) = done {
             tracing::error!(%error, "transaction log failed; stopping, because nothing more can be promised");
             return shared.stop(Err(format!("transaction log failed: {error}")));
         }

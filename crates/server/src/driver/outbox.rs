@@ -4,6 +4,7 @@ use crate::driver::shared::Shared;
 use crate::driver::slab::loop_of;
 use node::{Delivery, Outbox};
 use proto::Zxid;
+use std::sync::atomic::Ordering;
 use tree::QuotaWarning;
 
 /// Collects one thread's node outputs. Deliveries become visible to their event loops at every
@@ -54,8 +55,12 @@ impl Outbox for Courier<'_> {
         self.deliveries[loop_of(delivery.conn)].push(delivery);
     }
 
+    /// One line a second at most: a client at its quota writes on, and each write would have one.
     fn quota_exceeded(&mut self, w: QuotaWarning) {
-        tracing::warn!(path = ?w.path, what = w.what, used = w.used, limit = w.limit, hard = w.hard, "quota exceeded");
+        let second = self.shared.clock.now().monotonic_ms / 1000;
+        if self.shared.quota_warned.swap(second, Ordering::Relaxed) != second {
+            tracing::warn!(path = ?w.path, what = w.what, used = w.used, limit = w.limit, hard = w.hard, "quota exceeded");
+        }
     }
 
     fn publish(&mut self) {

@@ -57,6 +57,7 @@ pub(crate) fn tree_settings(config: &Config) -> Settings {
             DigestAlgorithm::Sha512 => DigestAlg::Sha512,
         },
         super_digest: auth.super_digest.as_ref().map(|secret| secret.expose().to_owned()),
+        txn_growth_max: config.limits.jute_extra_size,
         ensemble_names: auth.ensemble_scheme.then(|| auth.ensemble_names.clone()),
     }
 }

@@ -238,7 +238,6 @@ fn node_settings(config: &Config) -> Settings {
         container_check_interval_ms: ms(config.containers.check_interval),
         container_max_per_minute: u64::from(config.containers.max_per_minute),
         container_max_never_used_ms: config.containers.max_never_used.map_or(0, |d| ms(d) as i64),
-        txn_bytes_max: config.limits.jute_max_buffer + config.limits.jute_extra_size,
     }
 }
 

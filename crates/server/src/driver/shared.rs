@@ -13,7 +13,7 @@ use node::{Node, Store};
 use parking_lot::{Condvar, Mutex};
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 use storage::{DataDirs, SharedDisk};
 
@@ -36,6 +36,8 @@ pub(crate) struct Shared {
     pub(crate) address: SocketAddr,
     /// Transactions in the node, refreshed after each step.
     pub(crate) outstanding: AtomicUsize,
+    /// Second of the last quota warning.
+    pub(crate) quota_warned: AtomicU64,
     stopping: AtomicBool,
     end: Mutex<Option<Result<(), String>>>,
     ended: Condvar,
@@ -78,6 +80,7 @@ impl Shared {
             words: WordDesk::default(),
             address: parts.address,
             outstanding: AtomicUsize::new(0),
+            quota_warned: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
             end: Mutex::new(None),
             ended: Condvar::new(),

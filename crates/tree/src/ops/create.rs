@@ -4,7 +4,6 @@
 
 use super::decider::{Decider, creatable, valid};
 use super::outcome::Outcome;
-use crate::auth::fixup_acl;
 use crate::outstanding::{Record, Use};
 use crate::owner::{self, CONTAINER, Owner, TTL_MAX_MS, ttl_owner};
 use crate::quota::{self, quota_path};
@@ -37,7 +36,7 @@ pub(super) fn prepare(
     let mode = check_mode(on, request.flags, ttl_ms)?;
     on.require_session()?;
     let parent_path = creatable(&request.path)?;
-    let acl = fixup_acl(on.settings(), request.acl.as_deref(), on.ctx.auth)?;
+    let acl = on.fixup_acl(request.acl.as_deref())?;
     let parent = on.existing(parent_path)?;
     on.require(&parent, perms::CREATE)?;
     let path = final_path(&request.path, mode, parent.stat.cversion);

@@ -9,6 +9,7 @@ use crate::quota::{self, Quota};
 use crate::settings::Settings;
 use crate::tree::Tree;
 use proto::ErrorCode;
+use proto::acl::Acl;
 
 /// Nodes that cannot be deleted.
 const SYSTEM_NODES: [&str; 4] = ["/", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"];
@@ -19,7 +20,12 @@ pub(crate) struct Decider<'a> {
     pub(crate) pending: &'a mut Outstanding,
     pub(crate) ctx: &'a Context<'a>,
     pub(crate) warnings: Vec<QuotaWarning>,
+    /// Bytes by which the transaction may be larger than its request.
+    pub(crate) grown: usize,
 }
+
+/// What a create adds to its request: the sequence number, the parent's count, its place in a multi.
+const GROWTH_OF_ANY: usize = 32;
 
 impl<'a> Decider<'a> {
     pub(crate) fn settings(&self) -> &'a Settings {
@@ -51,6 +57,15 @@ impl<'a> Decider<'a> {
     /// The CRC of path and data that a [`Record`] needs.
     pub(crate) fn prefix(&self, path: &str, data: Option<&[u8]>) -> Prefix {
         if self.settings().digest { Prefix::new(path, data) } else { Prefix::NONE }
+    }
+
+    /// The list to store for the one requested. What replacing `auth` adds is bounded over the whole
+    /// request: a transaction that cannot be read back must never be logged (HC-65).
+    pub(crate) fn fixup_acl(&mut self, requested: Option<&[Acl]>) -> Result<Vec<Acl>, ErrorCode> {
+        let fixed = auth::fixup_acl(self.settings(), requested, self.ctx.auth)?;
+        let bytes = |list: &[Acl]| list.iter().map(|a| 12 + a.id.scheme.len() + a.id.id.len()).sum::<usize>();
+        self.grown += bytes(&fixed).saturating_sub(bytes(requested.unwrap_or_default())) + GROWTH_OF_ANY;
+        if self.grown > self.settings().txn_growth_max { Err(ErrorCode::InvalidAcl) } else { Ok(fixed) }
     }
 
     /// The session that asks must be there, and not on its way out (HC-68).

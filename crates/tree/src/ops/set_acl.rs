@@ -4,7 +4,6 @@
 
 use super::decider::{Decider, next_version, valid};
 use super::outcome::Outcome;
-use crate::auth::fixup_acl;
 use crate::tree::Tree;
 use proto::acl::perms;
 use proto::request::SetAclRequest;
@@ -16,7 +15,7 @@ pub(super) fn prepare(on: &mut Decider<'_>, request: &SetAclRequest<'_>) -> Resu
     on.require_session()?;
     let path = &*request.path;
     valid(path)?;
-    let acl = fixup_acl(on.settings(), request.acl.as_deref(), on.ctx.auth)?;
+    let acl = on.fixup_acl(request.acl.as_deref())?;
     let node = on.existing(path)?;
     on.require(&node, perms::ADMIN)?;
     let version = next_version(node.stat.aversion, request.version)?;

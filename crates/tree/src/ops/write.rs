@@ -15,7 +15,7 @@ use proto::{ErrorCode, OpCode};
 /// takes its place in the order and changes nothing.
 pub fn prepare(tree: &Tree, outstanding: &mut Outstanding, ctx: &Context<'_>, op: &WriteOp<'_>) -> Prepared {
     outstanding.applied(tree.last_zxid());
-    let mut decider = Decider { tree, pending: outstanding, ctx, warnings: Vec::new() };
+    let mut decider = Decider { tree, pending: outstanding, ctx, warnings: Vec::new(), grown: 0 };
     let decided = decide(&mut decider, op);
     let digest = decider.digest();
     let warnings = decider.warnings;
