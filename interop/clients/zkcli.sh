@@ -9,13 +9,16 @@ trap 'rm -rf "$work"' EXIT
 timeout 120 /usr/share/zookeeper/bin/zkCli.sh -server "$ZK_ADDR" <"$here/zkcli.commands" >"$work/out" 2>"$work/err" || true
 
 # Watch events come from another thread of the shell, so they are compared apart from what the commands printed;
-# times are dropped, and names in brackets sorted, because the reference lists them in hash order.
+# times are dropped, names in brackets and identities sorted, because the reference lists them in hash order.
 normalise() {
     sed -E -e '/^WATCHER::$/d' -e '/^$/d' -e '/^Connecting to /d' -e 's/^([cm]time) = .*/\1 = TIME/' "$1" |
         python3 -c '
 import sys
-for line in sys.stdin:
-    text = line.rstrip("\n")
+lines = [line.rstrip("\n") for line in sys.stdin]
+if "Auth scheme: User" in lines:
+    first = lines.index("Auth scheme: User") + 1
+    lines[first:first + 2] = sorted(lines[first:first + 2])
+for text in lines:
     if text.startswith("[") and text.endswith("]"):
         text = "[" + ", ".join(sorted(text[1:-1].split(", "))) + "]"
     print(text)

@@ -11,4 +11,5 @@ pub mod request;
 pub mod rng;
 pub mod server;
 pub mod suite;
+pub mod testing;
 pub mod wire;
