@@ -28,6 +28,9 @@ const APPLY_SLICE: usize = 128;
 /// Sessions expired in one step: a mass expiry must not hold up everything else (HC-79).
 const EXPIRE_SLICE: usize = 256;
 
+/// What an entry usually has beyond the request it comes from: header, digest, a longer name.
+const ENTRY_OVERHEAD: usize = 96;
+
 /// What can happen to a node.
 #[derive(Debug)]
 pub enum Input {
@@ -67,6 +70,7 @@ struct Origin {
     conn: ConnId,
     op: OpCode,
     started_ms: u64,
+    body_bytes: usize,
 }
 
 /// Something a connection submitted and has no answer to.
@@ -204,7 +208,7 @@ impl Node {
         self.sessions.track(session, timeout_ms, Some(conn), self.now.monotonic_ms);
         self.conns.insert(conn, Attached { session, auth, pending: VecDeque::new() });
         let started_ms = self.now.monotonic_ms;
-        let origin = Origin { conn, op: OpCode::CreateSession, started_ms };
+        let origin = Origin { conn, op: OpCode::CreateSession, started_ms, body_bytes: 0 };
         self.propose(session, 0, &WriteOp::CreateSession { timeout_ms }, Some(origin), out);
     }
 
@@ -236,7 +240,7 @@ impl Node {
         let Request { xid, op, body, started_ms } = request;
         let refusal = |code| Pending::Refusal { xid, zxid: None, code, started_ms, last: false };
         let decoded = WriteOp::decode(op, &mut Reader::new(&body));
-        let origin = Some(Origin { conn, op, started_ms });
+        let origin = Some(Origin { conn, op, started_ms, body_bytes: body.len() });
         let zxid = match decoded {
             Ok(write) if self.sessions.is_live(session) => {
                 if op == OpCode::CloseSession {
@@ -266,8 +270,9 @@ impl Node {
         let auth = origin.as_ref().and_then(|o| self.conns.get(&o.conn)).map(|a| a.auth.clone());
         let auth = auth.as_deref().unwrap_or_default();
         let context = Context { zxid, time_ms: self.now.wall_ms, session, cxid, auth };
+        let body_bytes = origin.as_ref().map_or(0, |o| o.body_bytes);
         let prepared = tree::prepare(&self.store.view().tree, &mut self.outstanding, &context, op);
-        self.log(prepared, origin, out);
+        self.log(prepared, body_bytes, origin, out);
         Some(zxid)
     }
 
@@ -280,12 +285,18 @@ impl Node {
     ) -> Option<Zxid> {
         let zxid = self.next_zxid()?;
         let context = Context { zxid, time_ms: self.now.wall_ms, session, cxid, auth: &[] };
-        self.log(tree::prepare_error(&context, ErrorCode::MarshallingError), origin, out);
+        self.log(tree::prepare_error(&context, ErrorCode::MarshallingError), 0, origin, out);
         Some(zxid)
     }
 
-    fn log(&mut self, prepared: tree::Prepared, origin: Option<Origin>, out: &mut impl Outbox) {
-        let mut entry = Vec::with_capacity(128);
+    fn log(
+        &mut self,
+        prepared: tree::Prepared,
+        body_bytes: usize,
+        origin: Option<Origin>,
+        out: &mut impl Outbox,
+    ) {
+        let mut entry = Vec::with_capacity(ENTRY_OVERHEAD + body_bytes);
         encode_entry(&prepared.header, &prepared.txn, prepared.digest, &mut entry);
         for warning in prepared.warnings {
             out.quota_exceeded(warning);
@@ -376,7 +387,7 @@ impl Node {
         store: &Store,
         out: &mut impl Outbox,
     ) {
-        let Origin { conn, op, started_ms } = origin;
+        let Origin { conn, op, started_ms, .. } = origin;
         let Some(attached) = self.conns.get_mut(&conn) else { return };
         if !matches!(attached.pending.front(), Some(Pending::Write(zxid)) if *zxid == header.zxid) {
             return;
@@ -398,7 +409,7 @@ impl Node {
     ) {
         let attached = self.sessions.remove(header.client_id);
         match origin {
-            Some(Origin { conn, op, started_ms }) => {
+            Some(Origin { conn, op, started_ms, .. }) => {
                 let frame = reply::write(header.cxid, header.zxid, op, outcome);
                 out.deliver(Delivery { conn, what: What::Reply { frame, started_ms, last: true } });
             }

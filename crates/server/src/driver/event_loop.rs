@@ -335,7 +335,9 @@ impl<'a> EventLoop<'a> {
             let Some(slot) = self.sockets.find(conn) else { continue };
             let Some(socket) = self.sockets.get_mut(slot) else { continue };
             let before = *socket.conn.stats();
+            let waiting = socket.output.len();
             let flow = socket.conn.on_delivery(self.now, what, &mut socket.output);
+            socket.backlog += socket.output.len() - waiting;
             self.shared.counters.add(&before, socket.conn.stats());
             if socket.conn.outstanding() == 0 {
                 self.shared.large_requests.release(&mut socket.large_bytes);

@@ -9,8 +9,9 @@ use std::sync::Arc;
 
 /// Unsent bytes from which on no further request of this client is read.
 const OUTPUT_PAUSE: usize = 1 << 20;
-/// Unsent bytes at which a client that does not read its events is cut off (HC-171).
-const OUTPUT_MAX: usize = 64 << 20;
+/// Bytes of events and replies to writes that may wait for a client to read; one that lets more pile
+/// up is cut off (HC-171). Replies to reads do not count: no further one is made while they wait.
+const BACKLOG_MAX: usize = 16 << 20;
 
 /// What a read found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -34,6 +35,8 @@ pub(crate) struct Socket {
     pub(crate) input: Vec<u8>,
     /// Made and not yet sent.
     pub(crate) output: Vec<u8>,
+    /// Bytes among them that were delivered rather than asked for just now.
+    pub(crate) backlog: usize,
     /// Whether the first bytes were looked at: before that they may be a four-letter word.
     pub(crate) greeted: bool,
     /// The connection waits for a delivery.
@@ -63,6 +66,7 @@ impl Socket {
             shown,
             input: Vec::new(),
             output: Vec::new(),
+            backlog: 0,
             greeted: false,
             paused: false,
             readable: true,
@@ -144,8 +148,10 @@ impl Socket {
                 self.output = output;
             }
         }
-        if self.output.len() > OUTPUT_MAX {
-            tracing::warn!(peer = %self.peer, bytes = self.output.len(), "client does not read; closing its connection");
+        if self.output.is_empty() {
+            self.backlog = 0;
+        } else if self.backlog > BACKLOG_MAX {
+            tracing::warn!(peer = %self.peer, bytes = self.backlog, "client does not read; closing its connection");
             self.broken = true;
         }
     }
