@@ -238,3 +238,39 @@ fn hc_82_an_emptied_container_goes_and_one_in_use_stays() {
     m.pass(1000);
     assert!(m.exists_now("/used") && !m.exists_now("/empty"));
 }
+
+#[test]
+fn hc_71_a_snapshot_never_names_a_zxid_whose_session_change_it_lacks() {
+    use proto::snapshot::SnapshotSink;
+    struct Sessions(Vec<SessionId>);
+    impl SnapshotSink for Sessions {
+        fn session(&mut self, id: SessionId, _: i32) {
+            self.0.push(id);
+        }
+        fn acl(&mut self, _: i64, _: Vec<proto::acl::Acl>) {}
+        fn node(&mut self, _: &proto::snapshot::SnapshotNode<'_>) -> Result<(), String> {
+            Ok(())
+        }
+        fn digest(&mut self, _: proto::snapshot::ZxidDigest) {}
+    }
+    let in_snapshot = |m: &Member| {
+        let view = m.store.view();
+        let mut cursor = view.tree.snapshot_begin();
+        let zxid = cursor.zxid();
+        let mut bytes = Vec::new();
+        while !view.tree.snapshot_step(&mut cursor, 1, &mut bytes) {}
+        let mut from = proto::Reader::new(&bytes[16..]);
+        let mut sink = Sessions(Vec::new());
+        for _ in 0..from.i32().unwrap() {
+            sink.session(SessionId(from.i64().unwrap()), from.i32().unwrap());
+        }
+        (zxid, sink.0)
+    };
+    let mut m = Member::new();
+    let (c, id) = m.client(4000);
+    assert_eq!(in_snapshot(&m), (Zxid(1), vec![id]));
+    m.send_raw(c, 1, OpCode::CloseSession.code(), &[]);
+    assert_eq!(in_snapshot(&m), (Zxid(1), vec![id]), "not yet committed, not yet named");
+    m.sync();
+    assert_eq!(in_snapshot(&m), (Zxid(2), vec![]));
+}

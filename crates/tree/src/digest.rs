@@ -86,6 +86,8 @@ pub(crate) struct DigestLog {
     last: Option<(Zxid, u64)>,
     /// The digest of a fuzzy snapshot: before its transaction is replayed, nothing can be compared.
     awaited: Option<ZxidDigest>,
+    /// Whether the snapshot said up to which transaction it is fuzzy.
+    bounded: bool,
     missed: bool,
 }
 
@@ -95,6 +97,7 @@ impl DigestLog {
     pub(crate) fn await_snapshot(&mut self, block: ZxidDigest, snapshot_zxid: Zxid, digest: u64) {
         if block.zxid > Zxid::ZERO && block.zxid >= snapshot_zxid {
             self.awaited = Some(block);
+            self.bounded = true;
         }
         if block.zxid == snapshot_zxid {
             self.compare(snapshot_zxid, digest);
@@ -127,6 +130,11 @@ impl DigestLog {
     /// Whether transactions' digests mean something yet.
     pub(crate) fn is_comparable(&self) -> bool {
         self.awaited.is_none()
+    }
+
+    /// Whether the tree is known to be exactly that after its last transaction.
+    pub(crate) fn is_exact(&self) -> bool {
+        self.bounded && self.awaited.is_none()
     }
 
     /// Whether the tree differed from its snapshot's digest when that could be checked.

@@ -97,6 +97,12 @@ impl Tree {
             || digest.digest == self.digest
     }
 
+    /// Whether the tree is known to be exactly that after its last transaction: replay has left the range
+    /// in which its snapshot is fuzzy. A transaction that fails from here on does not belong here (HC-99).
+    pub fn is_exact(&self) -> bool {
+        self.digests.is_exact()
+    }
+
     /// Whether the tree agreed with the digest of the snapshot it was loaded from, as soon as that
     /// could be compared.
     pub fn agreed_with_snapshot(&self) -> bool {

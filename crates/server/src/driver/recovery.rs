@@ -5,14 +5,13 @@ use proto::Zxid;
 use proto::txn::{Txn, TxnDigest, TxnHeader};
 use storage::{DataDirs, RecoverOptions, Recovered, Recovery, SharedDisk, StorageError};
 use tree::auth::DigestAlg;
-use tree::{Loader, Settings, Tree};
+use tree::{Loader, Outcome, Settings, Tree};
 
 /// The tree while it is being brought back.
 struct Rebuild {
     settings: Settings,
     tree: Tree,
-    /// Transactions up to here are partly in the snapshot already: digests compare only behind.
-    fuzzy_until: Zxid,
+    /// The first transaction whose digest in the log is not the tree's.
     mismatch: Option<Zxid>,
 }
 
@@ -25,14 +24,19 @@ impl Recovery for Rebuild {
 
     fn loaded(&mut self, sink: Loader, zxid: Zxid) -> Result<(), String> {
         self.tree = sink.finish(zxid)?;
-        self.fuzzy_until = self.tree.zxid_digest().zxid.max(zxid);
         Ok(())
     }
 
     fn replay(&mut self, header: &TxnHeader, txn: Txn, digest: Option<TxnDigest>) -> Result<(), String> {
-        self.tree.replay(header, &txn);
-        let comparable = header.zxid > self.fuzzy_until && self.mismatch.is_none();
-        if comparable && digest.is_some_and(|digest| !self.tree.agrees_with(digest)) {
+        let exact = self.tree.is_exact();
+        let outcome = self.tree.replay(header, &txn);
+        if let (true, Outcome::Error(code), false) = (exact, outcome, matches!(txn, Txn::Error(_))) {
+            let (zxid, kind) = (header.zxid, header.kind);
+            return Err(format!(
+                "transaction {zxid} (type {kind}) does not fit the state before it: {code:?}"
+            ));
+        }
+        if self.mismatch.is_none() && digest.is_some_and(|digest| !self.tree.agrees_with(digest)) {
             self.mismatch = Some(header.zxid);
         }
         Ok(())
@@ -74,15 +78,86 @@ pub(crate) fn load(
         trust_empty: config.storage.trust_empty_snapshot,
         db_autocreate: config.storage.create_database,
     };
-    let mut rebuild =
-        Rebuild { tree: Tree::new(settings.clone()), settings, fuzzy_until: Zxid::ZERO, mismatch: None };
-    let recovered = storage::recover(disk, dirs, &options, &mut rebuild)?;
+    let mut rebuild = Rebuild { tree: Tree::new(settings.clone()), settings, mismatch: None };
+    let mut recovered = storage::recover(disk, dirs, &options, &mut rebuild)?;
     // As the reference does: say it loudly and go on, since either side may have counted wrong.
     if let Some(zxid) = rebuild.mismatch {
         tracing::error!(%zxid, "tree differs from the digest in the log, from this transaction on");
     }
+    if !rebuild.tree.agreed_with_snapshot() {
+        tracing::error!("tree differs from the digest of the snapshot it was loaded from");
+    }
     for path in rebuild.tree.prune_orphans() {
         tracing::warn!(?path, "removed an ephemeral node whose session is gone");
+        // No transaction says so: without a snapshot the node would be back at the next start, and
+        // in the way of one created under its name in between.
+        recovered.needs_snapshot = true;
     }
     Ok((rebuild.tree, recovered))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proto::SessionId;
+    use proto::acl::Acl;
+    use proto::snapshot::{SnapshotNode, SnapshotSink, ZxidDigest};
+    use proto::stat::StatPersisted;
+    use proto::txn::CreateTxn;
+
+    fn create(zxid: i64, path: &str) -> (TxnHeader, Txn) {
+        let txn = CreateTxn {
+            path: path.into(),
+            data: None,
+            acl: vec![Acl::open()],
+            ephemeral: false,
+            parent_cversion: zxid as i32,
+        };
+        let txn = Txn::Create(proto::OpCode::Create, txn);
+        let header =
+            TxnHeader { client_id: SessionId(1), cxid: 0, zxid: Zxid(zxid), time: 0, kind: txn.kind() };
+        (header, txn)
+    }
+
+    /// A tree loaded from a snapshot named `start` whose writing ended at `end`.
+    fn loaded(start: i64, end: Option<i64>) -> Rebuild {
+        let settings = Settings::default();
+        let mut rebuild = Rebuild { tree: Tree::new(settings.clone()), settings, mismatch: None };
+        let mut sink = rebuild.sink();
+        for path in ["", "/zookeeper", "/zookeeper/quota", "/zookeeper/config"] {
+            let stat = StatPersisted::default();
+            sink.node(&SnapshotNode { path, data: None, acl: -1, stat }).unwrap();
+        }
+        if let Some(end) = end {
+            sink.digest(ZxidDigest { zxid: Zxid(end), version: 2, digest: 0 });
+        }
+        rebuild.loaded(sink, Zxid(start)).unwrap();
+        rebuild
+    }
+
+    #[test]
+    fn hc_99_a_misfit_is_tolerated_where_the_snapshot_is_fuzzy_and_refused_behind() {
+        for (end, refused) in [(Some(9), false), (Some(4), true), (None, false)] {
+            let mut rebuild = loaded(3, end);
+            for zxid in [4, 5] {
+                let (header, txn) = create(zxid, "/a");
+                let done = rebuild.replay(&header, txn, None);
+                assert_eq!(done.is_err(), refused && zxid == 5, "fuzzy until {end:?}, zxid {zxid}: {done:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn hc_111_a_digest_that_differs_on_replay_is_noticed_at_its_transaction() {
+        let mut rebuild = loaded(3, Some(3));
+        let (header, txn) = create(4, "/a");
+        let mut twin = loaded(3, Some(3));
+        twin.replay(&header, txn.clone(), None).unwrap();
+        let right = TxnDigest { version: 2, digest: twin.tree.digest() };
+        rebuild.replay(&header, txn, Some(right)).unwrap();
+        assert_eq!(rebuild.mismatch, None);
+        let (header, txn) = create(5, "/b");
+        rebuild.replay(&header, txn, Some(right)).unwrap();
+        assert_eq!(rebuild.mismatch, Some(Zxid(5)));
+    }
 }
