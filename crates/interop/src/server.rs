@@ -126,6 +126,7 @@ pub struct Server {
     kind: Kind,
     dir: PathBuf,
     settings: Vec<(String, String)>,
+    descriptors: Option<u32>,
     port: u16,
     child: Option<Child>,
 }
@@ -138,8 +139,22 @@ impl Server {
     /// # Errors
     /// The process could not be started, ended early, or did not answer in time; the message holds its log.
     pub fn start(kind: Kind, dir: &Path, settings: &[(&str, &str)]) -> io::Result<Self> {
+        Self::start_limited(kind, dir, settings, None)
+    }
+
+    /// As [`start`](Self::start), with at most `descriptors` files open in the process.
+    ///
+    /// # Errors
+    /// As for [`start`](Self::start).
+    pub fn start_limited(
+        kind: Kind,
+        dir: &Path,
+        settings: &[(&str, &str)],
+        descriptors: Option<u32>,
+    ) -> io::Result<Self> {
         let settings = settings.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
-        let mut server = Self { kind, dir: dir.to_owned(), settings, port: free_port(), child: None };
+        let mut server =
+            Self { kind, dir: dir.to_owned(), settings, descriptors, port: free_port(), child: None };
         server.launch()?;
         Ok(server)
     }
@@ -178,6 +193,14 @@ impl Server {
                 command.arg(format!("-D{key}={value}"));
             }
             command.arg("org.apache.zookeeper.server.quorum.QuorumPeerMain").arg(&config);
+        }
+        if let Some(limit) = self.descriptors {
+            let mut limited = Command::new("prlimit");
+            limited
+                .arg(format!("--nofile={limit}:{limit}"))
+                .arg(command.get_program())
+                .args(command.get_args());
+            command = limited;
         }
         command.current_dir(&self.dir).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         self.child = Some(command.spawn()?);

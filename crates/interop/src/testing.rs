@@ -21,10 +21,19 @@ impl TestServer {
     /// # Panics
     /// It does not start.
     pub fn start(settings: &[(&str, &str)]) -> Self {
+        Self::start_limited(settings, None)
+    }
+
+    /// As [`start`](Self::start), with at most `descriptors` files open in the process.
+    ///
+    /// # Panics
+    /// It does not start.
+    pub fn start_limited(settings: &[(&str, &str)], descriptors: Option<u32>) -> Self {
         let kind = std::env::var("ZABRA_TEST_SERVER")
             .map_or(Kind::Zabra, |name| name.parse().expect("a known server"));
         let dir = tempfile::tempdir().expect("a temporary directory");
-        let server = Server::start(kind, dir.path(), settings).expect("the server starts");
+        let server =
+            Server::start_limited(kind, dir.path(), settings, descriptors).expect("the server starts");
         Self { server, _dir: dir }
     }
 

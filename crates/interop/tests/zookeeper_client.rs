@@ -131,8 +131,13 @@ async fn access_lists_and_identities_are_honoured() {
     let test = TestServer::start(&[]);
     let (alice, nobody) = (connect(&test).await, connect(&test).await);
     alice.auth("digest", b"alice:pw").await.expect("added");
-    let mut users: Vec<String> =
-        alice.list_auth_users().await.expect("listed").into_iter().map(|user| user.user().to_owned()).collect();
+    let mut users: Vec<String> = alice
+        .list_auth_users()
+        .await
+        .expect("listed")
+        .into_iter()
+        .map(|user| user.user().to_owned())
+        .collect();
     users.sort();
     assert_eq!(users, ["127.0.0.1", "alice"]);
     let mine = zk::CreateMode::Persistent.with_acls(zk::Acls::creator_all());

@@ -71,6 +71,10 @@ impl Context {
             );
         }
         let mut text = format!("xid={} zxid={} err={}", reply.xid, self.zxid(reply.zxid), reply.error);
+        if reply.error != 0 {
+            // Java sends what it had of a failed multiRead; no client reads a body behind an error.
+            return text;
+        }
         let mut reader = Reader::new(&reply.body);
         if !reply.body.is_empty() {
             text.push(' ');
