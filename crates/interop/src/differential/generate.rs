@@ -15,7 +15,7 @@
 //! Left out when one side is 3.8, because 3.9 changed it:
 //! - `check` outside a multi (no reply, and a log 3.8 itself cannot read), deleteContainer (another body);
 //! - checkWatches and removeWatches (other kinds, and kinds told apart since 3.9); IPv6 in access lists;
-//! - one-shot and persistent watches in one sequence (3.9 counts them separately);
+//! - watches of more than one mode in a sequence (3.9 counts them separately);
 //! - requests that cannot be decoded (3.8 spends a zxid on a write, 3.9 does not);
 //! - in a multi: create2 and its kin (3.8 answers without the stat), and creates that 3.9 refuses while decoding
 //!   (improper flags, null path, null access list);
@@ -87,6 +87,14 @@ const WEIRD: [&str; 28] = [
     "/t/ ",
     "/t/...",
     "/zookeeper/",
+];
+const QUOTAS: [&str; 6] = [
+    "count=3,bytes=-1",
+    "count=-1,bytes=100",
+    "count=5,bytes=1000=;byteHardLimit=2000;countHardLimit=6",
+    "count=-1,bytes=-1=;byteHardLimit=50;countHardLimit=-1",
+    "count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=2",
+    "",
 ];
 const UNKNOWN: [i32; 11] = [0, 10, 23, 99, 108, 1000, -1, -2, -100, i32::MAX, i32::MIN];
 
@@ -240,6 +248,14 @@ impl Generator {
         (0..length).map(|_| self.rng.bits() as u8).collect()
     }
 
+    /// Quota nodes only ever hold quotas.
+    fn data_for(&mut self, path: &Text) -> Text {
+        match &path.0 {
+            Some(path) if path.ends_with(b"zookeeper_limits") => self.rng.pick(&QUOTAS).into(),
+            _ => self.data(),
+        }
+    }
+
     fn data(&mut self) -> Text {
         match self.rng.below(10) {
             0 => Text(None),
@@ -307,8 +323,9 @@ impl Generator {
     }
 
     fn create(&mut self) -> Request {
-        let (data, acl) = (self.data(), self.acl());
+        let acl = self.acl();
         let mut path = self.path();
+        let data = self.data_for(&path);
         let mut flags = self.rng.choose(&[0, 0, 0, 0, 0, 1, 1, 2, 2, 3, 4, 5, 6, -1, 7, 100]);
         let counted_elsewhere =
             path.0.as_ref().is_some_and(|path| !path.starts_with(b"/t") && !path.starts_with(b"/u/"));
@@ -358,18 +375,13 @@ impl Generator {
     }
 
     fn set_data(&mut self) -> Request {
-        Request::SetData { path: self.path(), data: self.data(), version: self.version() }
+        let path = self.path();
+        let data = self.data_for(&path);
+        Request::SetData { path, data, version: self.version() }
     }
 
     fn quota(&mut self) -> Request {
-        let text = self.rng.pick(&[
-            "count=3,bytes=-1",
-            "count=-1,bytes=100",
-            "count=5,bytes=1000=;byteHardLimit=2000;countHardLimit=6",
-            "count=-1,bytes=-1=;byteHardLimit=50;countHardLimit=-1",
-            "count=-1,bytes=-1=;byteHardLimit=-1;countHardLimit=2",
-            "",
-        ]);
+        let text = self.rng.pick(&QUOTAS);
         let node = |path: &str, data: &str| {
             Request::create(path, Some(data.as_bytes()), AccessList::Entries(Acl::open()), 0)
         };
@@ -424,7 +436,8 @@ impl Generator {
         if self.profile.with_38 && !self.persistent_watches {
             return Request::Read { op: op::EXISTS, path, watch: true };
         }
-        Request::Watch { op: op::ADD_WATCH, path, mode: self.rng.choose(&[0, 0, 0, 1, 1, 1, 2, -1]) }
+        let modes: &[i32] = if self.profile.with_38 { &[1] } else { &[0, 0, 0, 1, 1, 1, 2, -1] };
+        Request::Watch { op: op::ADD_WATCH, path, mode: self.rng.choose(modes) }
     }
 
     fn set_watches(&mut self) -> Request {
@@ -435,9 +448,9 @@ impl Generator {
         };
         let mut lists: Vec<Vec<Text>> =
             (0..3).map(|_| if one_shot { self.paths() } else { Vec::new() }).collect();
-        lists.extend(
-            (0..persistent).map(|_| if both || self.persistent_watches { self.paths() } else { Vec::new() }),
-        );
+        lists.extend((0..persistent).map(|mode| {
+            if both || (mode == 1 && self.persistent_watches) { self.paths() } else { Vec::new() }
+        }));
         Request::SetWatches { op, zxid: self.rng.below(40) as i64 - 2, lists }
     }
 
