@@ -5,9 +5,15 @@ mod serve;
 use clap::{CommandFactory, Parser, Subcommand};
 use std::process::ExitCode;
 
+const EXAMPLES: &str = "\
+Examples:
+  zabra serve                    a server on 127.0.0.1:2181, data in ./zabra-data
+  zabra serve /path/to/zoo.cfg   the server ZooKeeper's file describes
+  zabra serve --help-config      every key such a file can have";
+
 /// ZooKeeper's service, served by Zabra.
 #[derive(Debug, Parser)]
-#[command(name = "zabra", version, max_term_width = 100)]
+#[command(name = "zabra", version, max_term_width = 100, after_help = EXAMPLES)]
 struct Cli {
     #[command(subcommand)]
     command: Option<Command>,

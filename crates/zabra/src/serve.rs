@@ -2,9 +2,10 @@
 
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::iterator::Signals;
-use std::io::IsTerminal;
-use std::net::SocketAddr;
-use std::path::PathBuf;
+use signal_hook::low_level::signal_name;
+use std::fmt::Display;
+use std::io::{ErrorKind, IsTerminal, Write};
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use tracing::Level;
 use tracing_subscriber::fmt::time::SystemTime;
@@ -47,14 +48,19 @@ pub(crate) struct Args {
 /// Runs a server until a signal or a failure ends it.
 pub(crate) fn run(args: Args) -> ExitCode {
     if args.help_config {
-        println!("{}", config::help());
+        // Whoever closes the pipe has read enough.
+        let _ = writeln!(std::io::stdout(), "{}", config::help());
         return ExitCode::SUCCESS;
     }
     start_logging(&args);
+    if let Some(mistake) = mistake(&args) {
+        tell(mistake);
+        return exit(EXIT_CONFIG);
+    }
     let (config, warnings) = match load(&args) {
         Ok(loaded) => loaded,
         Err(error) => {
-            eprintln!("{error}\nInvalid config, exiting abnormally");
+            tell(format_args!("{error}\nInvalid config, exiting abnormally"));
             return exit(EXIT_CONFIG);
         }
     };
@@ -65,15 +71,54 @@ pub(crate) fn run(args: Args) -> ExitCode {
         }
     }
     match Server::start(config) {
-        Ok(server) => serve(server),
+        Ok(server) => serve(server, &args),
         Err(error) => {
-            eprintln!("{error}");
-            if matches!(error, StartError::Storage(_)) {
-                eprintln!("Unable to access datadir, exiting abnormally");
-                return exit(EXIT_DATA_DIR);
+            tell(&error);
+            match &error {
+                StartError::Storage(_) => {
+                    tell("Unable to access datadir, exiting abnormally");
+                    exit(EXIT_DATA_DIR)
+                }
+                StartError::Bind { error, .. } => {
+                    tell(way_out(error.kind()));
+                    exit(1)
+                }
+                StartError::System(_) => exit(1),
             }
-            exit(1)
         }
+    }
+}
+
+/// Writes to standard error. A server must not end because nobody reads its messages any more, which is
+/// what `eprintln!` would make of it.
+fn tell(text: impl Display) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+/// What an argument that parses can still have wrong.
+fn mistake(args: &Args) -> Option<String> {
+    if let Some(define) = args.define.iter().find(|define| !define.contains('=')) {
+        return Some(format!("-D{define}: expected KEY=VALUE, as in -Dzookeeper.snapCount=1000"));
+    }
+    match args.config.as_slice() {
+        [port] if port.parse::<u16>().is_ok() && !Path::new(port).exists() => Some(format!(
+            "{port} is neither a configuration file nor enough: give `--port {port}`, or `{port} DATADIR`"
+        )),
+        _ => None,
+    }
+}
+
+/// What to do when the client port cannot be had.
+fn way_out(why: ErrorKind) -> &'static str {
+    match why {
+        ErrorKind::AddrInUse => {
+            "Stop the program that has the port, or choose another: --port, or clientPort"
+        }
+        ErrorKind::AddrNotAvailable => "Choose an address of this machine: --host, or clientPortAddress",
+        ErrorKind::PermissionDenied => {
+            "Ports below 1024 need privileges; choose another: --port, or clientPort"
+        }
+        _ => "Address and port come from --host and --port, or clientPortAddress and clientPort",
     }
 }
 
@@ -87,7 +132,9 @@ fn start_logging(args: &Args) {
         .with_writer(std::io::stderr)
         .with_ansi(std::io::stderr().is_terminal())
         .with_timer(SystemTime)
-        .with_target(false);
+        .with_target(false)
+        // It would report a log nobody reads by writing to that log, and panic.
+        .log_internal_errors(false);
     match args.log_json {
         true => builder.json().flatten_event(true).init(),
         false => builder.init(),
@@ -97,7 +144,7 @@ fn start_logging(args: &Args) {
 fn load(args: &Args) -> Result<(Config, Vec<Warning>), config::ConfigError> {
     let words: Vec<&str> = args.config.iter().map(String::as_str).collect();
     let mut sources = match words.as_slice() {
-        [] => Sources::standalone(PathBuf::from(DEFAULT_DATA_DIR)),
+        [] => Sources::standalone(absolute(Path::new(DEFAULT_DATA_DIR))),
         [file] => {
             let mut sources = Sources::new();
             sources.file(&PathBuf::from(file))?;
@@ -112,7 +159,7 @@ fn load(args: &Args) -> Result<(Config, Vec<Warning>), config::ConfigError> {
         sources.flag(define);
     }
     if let Some(data_dir) = &args.data_dir {
-        sources.data_dir(data_dir.clone());
+        sources.data_dir(absolute(data_dir));
     }
     if let Some(port) = args.port.filter(|port| *port != 0) {
         sources.argument("clientPort", &port.to_string());
@@ -127,8 +174,13 @@ fn load(args: &Args) -> Result<(Config, Vec<Warning>), config::ConfigError> {
     Ok((config, warnings))
 }
 
-fn serve(server: Server) -> ExitCode {
-    announce(&server);
+/// The path from the root, so that messages say where it is wherever they are read.
+fn absolute(path: &Path) -> PathBuf {
+    std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf())
+}
+
+fn serve(server: Server, args: &Args) -> ExitCode {
+    announce(&server, args);
     let stop = server.stopper();
     let mut signals = match Signals::new([SIGINT, SIGTERM]) {
         Ok(signals) => signals,
@@ -140,7 +192,7 @@ fn serve(server: Server) -> ExitCode {
     let handle = signals.handle();
     let catcher = std::thread::spawn(move || {
         if let Some(signal) = signals.forever().next() {
-            tracing::info!(signal, "stopping");
+            tracing::info!(signal = signal_name(signal).unwrap_or("unknown"), "stopping");
             stop();
         }
     });
@@ -164,23 +216,29 @@ fn finish(server: Server) -> ExitCode {
     }
 }
 
-fn announce(server: &Server) {
+fn announce(server: &Server, args: &Args) {
     let config = server.config();
     let address = server.address();
+    let data_dir = absolute(&config.data_dir);
     tracing::info!(
         version = %zabra_server::version(),
         %address,
-        data_dir = %config.data_dir.display(),
-        log_dir = %config.data_log_dir.display(),
+        data_dir = %data_dir.display(),
+        log_dir = %absolute(&config.data_log_dir).display(),
         tick_ms = config.tick_time.as_millis() as u64,
         snap_count = config.storage.snap_count,
         fsync = config.storage.force_sync,
         "serving"
     );
-    let host = match address {
-        _ if address.ip().is_unspecified() => format!("localhost:{}", address.port()),
-        SocketAddr::V4(_) | SocketAddr::V6(_) => address.to_string(),
+    if args.log_json {
+        // Whoever reads JSON reads nothing else, and has it all in the line above.
+        return;
+    }
+    let port = address.port();
+    let (on, host) = match address.ip().is_unspecified() {
+        true => (format!("port {port} of every address"), format!("localhost:{port}")),
+        false => (address.to_string(), address.to_string()),
     };
-    eprintln!("Zabra listens on {address}, keeps its data in {}.", config.data_dir.display());
-    eprintln!("Connect with: zkCli.sh -server {host}");
+    tell(format_args!("Zabra listens on {on}, keeps its data in {}.", data_dir.display()));
+    tell(format_args!("Connect with: zkCli.sh -server {host}"));
 }
