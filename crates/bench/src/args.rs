@@ -186,6 +186,9 @@ pub(crate) enum FloorCommand {
         /// Threads; what the server takes by default unless given
         #[arg(long)]
         threads: Option<usize>,
+        /// Make every request durable in a file in this directory before answering it; takes one thread
+        #[arg(long, value_name = "DIR", conflicts_with = "threads")]
+        durable: Option<PathBuf>,
         /// Bytes of data in a getData reply
         #[arg(short, long, default_value_t = 1024)]
         size: usize,
@@ -224,6 +227,9 @@ pub(crate) struct CompareArgs {
     /// Measured time per round, seconds
     #[arg(short, long, default_value_t = 4.0)]
     pub(crate) duration: f64,
+    /// Before each measurement wait at most so many seconds until the machine does nothing else
+    #[arg(long, default_value_t = 0.0)]
+    pub(crate) wait_quiet: f64,
     /// Nodes for the memory, start and snapshot figures
     #[arg(long, default_value_t = 1_000_000)]
     pub(crate) nodes: u32,

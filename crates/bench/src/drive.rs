@@ -77,8 +77,13 @@ pub(crate) fn drive<D: Driver + Send>(
     label: &str,
 ) -> Result<(Vec<D>, Measured), Error> {
     let control = Control::new(drivers.len());
+    if matches!(span, Span::Counted { .. }) {
+        control.set_lane(Lane::Measure);
+    }
     let left = AtomicUsize::new(drivers.len());
     let mut failure = None;
+    // Before the threads begin: a short counted run must not have its first replies left out.
+    let before = Sample::take(target, &control);
     let measured = std::thread::scope(|scope| {
         let mut handles = Vec::new();
         for (thread, driver) in drivers.iter_mut().enumerate() {
@@ -98,7 +103,7 @@ pub(crate) fn drive<D: Driver + Send>(
                 result
             }));
         }
-        let measured = Director { target, control: &control, left: &left }.direct(span, label);
+        let measured = Director { target, control: &control, left: &left }.direct(before, span, label);
         for handle in handles {
             if let Err(error) = handle.join().expect("generator threads do not panic") {
                 failure.get_or_insert(error);
@@ -119,10 +124,10 @@ struct Director<'a> {
 }
 
 impl Director<'_> {
-    fn direct(&self, span: Span<'_>, label: &str) -> Measured {
+    fn direct(&self, before: Sample, span: Span<'_>, label: &str) -> Measured {
         match span {
             Span::Timed { warmup, length, mark } => self.timed(warmup, length, mark, label),
-            Span::Counted { total } => self.counted(total, label),
+            Span::Counted { total } => self.counted(&before, total, label),
         }
     }
 
@@ -164,10 +169,8 @@ impl Director<'_> {
         }
     }
 
-    fn counted(&self, total: u64, label: &str) -> Measured {
+    fn counted(&self, before: &Sample, total: u64, label: &str) -> Measured {
         let mut progress = Progress::counted(label, total);
-        let before = Sample::take(self.target, self.control);
-        self.control.set_lane(Lane::Measure);
         while self.running() && self.control.ops() < total {
             std::thread::sleep(Duration::from_millis(1));
             progress.show(self.control.ops());

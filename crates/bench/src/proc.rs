@@ -29,6 +29,18 @@ pub fn disk_flushes() -> Option<u64> {
     sum
 }
 
+/// CPU time all cores of this machine have spent since boot, idle and in all, in clock ticks.
+pub fn machine_ticks() -> Option<(u64, u64)> {
+    parse_machine_ticks(&fs::read_to_string("/proc/stat").ok()?)
+}
+
+/// Waiting for a disk is idle for a processor, but not for those who want that disk.
+fn parse_machine_ticks(stat: &str) -> Option<(u64, u64)> {
+    let fields = stat.lines().next()?.strip_prefix("cpu ")?.split_ascii_whitespace();
+    let ticks: Vec<u64> = fields.map_while(|field| field.parse().ok()).take(8).collect();
+    Some((*ticks.get(3)?, ticks.iter().sum()))
+}
+
 /// The sum of `utime` and `stime`. The command name before them may contain anything.
 fn parse_cpu_ticks(stat: &str) -> Option<u64> {
     let (_, after_name) = stat.rsplit_once(')')?;
@@ -63,6 +75,12 @@ mod tests {
     fn memory_is_read_in_bytes() {
         assert_eq!(parse_rss("Name:\tx\nVmRSS:\t   12 kB\n"), Some(12 * 1024));
         assert_eq!(parse_rss("Name:\tx\n"), None);
+    }
+
+    #[test]
+    fn idle_ticks_are_the_fourth_of_all() {
+        assert_eq!(parse_machine_ticks("cpu  1 2 3 40 5 6 7 8 9 9\ncpu0 1"), Some((40, 72)));
+        assert_eq!(parse_machine_ticks("intr 1"), None);
     }
 
     #[test]

@@ -29,8 +29,15 @@ pub enum Program {
     },
     /// This server: the path of its binary.
     Zabra(PathBuf),
-    /// The echo floor of a `zabra` binary, answering with this many bytes.
-    Echo(PathBuf, usize),
+    /// The echo floor of a `zabra` binary.
+    Echo {
+        /// The binary.
+        binary: PathBuf,
+        /// Bytes of data in a reply.
+        size: usize,
+        /// Where it makes requests durable before it answers, if it does.
+        durable: Option<PathBuf>,
+    },
 }
 
 /// How a server is configured; the same file for every kind of server.
@@ -196,10 +203,13 @@ fn command(program: &Program, config: &Path, port: u16) -> (&'static str, Comman
             command.arg("serve").arg(config);
             ("Zabra", command)
         }
-        Program::Echo(binary, size) => {
+        Program::Echo { binary, size, durable } => {
             let mut command = Command::new(binary);
             command.args(["bench", "floor", "echo", "--listen"]).arg(format!("127.0.0.1:{port}"));
             command.arg("--size").arg(size.to_string());
+            if let Some(dir) = durable {
+                command.arg("--durable").arg(dir);
+            }
             ("echo floor", command)
         }
     }

@@ -74,9 +74,10 @@ fn idle(target: &TargetArgs, duration: f64, output: &OutputArgs) -> Result<(), E
 
 fn floor(floor: &FloorCommand) -> Result<(), Error> {
     match floor {
-        FloorCommand::Echo { listen, threads, size } => {
-            echo::serve(*listen, threads.unwrap_or_else(echo::default_threads), *size)
-        }
+        FloorCommand::Echo { listen, threads, durable, size } => match durable {
+            Some(dir) => echo::Echo::bind_durable(*listen, dir, *size)?.serve(),
+            None => echo::Echo::bind(*listen, threads.unwrap_or_else(echo::default_threads), *size)?.serve(),
+        },
         FloorCommand::Fsync { dir, size, batch, duration, output } => {
             fsync_floors(dir, *size, batch, seconds(*duration)?, output)
         }

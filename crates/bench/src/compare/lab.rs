@@ -4,11 +4,12 @@ use crate::args::{CompareArgs, default_threads};
 use crate::drive::Target;
 use crate::error::Error;
 use crate::java::Java;
+use crate::proc;
 use crate::process::{Process, Program, Settings};
 use std::cell::Cell;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tempfile::TempDir;
 
 /// Whose turn it is.
@@ -27,6 +28,7 @@ pub(super) struct Lab {
     holder: TempDir,
     port: u16,
     started: Cell<u16>,
+    quiet_patience: Duration,
     pub(super) java_small_heap: String,
     pub(super) rounds: usize,
     pub(super) length: Duration,
@@ -51,6 +53,7 @@ impl Lab {
             holder,
             port: args.port,
             started: Cell::new(0),
+            quiet_patience: crate::args::seconds(args.wait_quiet)?,
             java_small_heap: args.java_small_heap.clone(),
             rounds: if args.quick { 1 } else { args.rounds.max(1) },
             length: crate::args::seconds(args.duration)? / if args.quick { 4 } else { 1 },
@@ -58,6 +61,19 @@ impl Lab {
             nodes: (args.nodes / small).max(1000),
             sessions: (args.sessions / small).max(1),
         })
+    }
+
+    /// Waits until the machine does little else, if that was asked for, but not for ever.
+    pub(super) fn await_quiet(&self) {
+        let until = Instant::now() + self.quiet_patience;
+        while Instant::now() < until {
+            let Some((idle, all)) = proc::machine_ticks() else { return };
+            std::thread::sleep(Duration::from_millis(400));
+            let Some((idle_after, all_after)) = proc::machine_ticks() else { return };
+            if (idle_after - idle) * 100 >= (all_after - all) * 92 {
+                return;
+            }
+        }
     }
 
     /// Where everything is kept.
@@ -99,9 +115,11 @@ impl Lab {
         Process::start(&self.program(side, None)?, &self.settings("empty"))
     }
 
-    /// Starts the echo floor, answering reads with `size` bytes.
-    pub(super) fn start_echo(&self, size: usize) -> Result<Process, Error> {
-        Process::start(&Program::Echo(self.own_binary.clone(), size), &self.settings("echo"))
+    /// Starts the echo floor, answering reads with `size` bytes; or the one that first makes durable.
+    pub(super) fn start_echo(&self, size: usize, durable: bool) -> Result<Process, Error> {
+        let settings = self.settings("echo");
+        let durable = durable.then(|| settings.data_dir());
+        Process::start(&Program::Echo { binary: self.own_binary.clone(), size, durable }, &settings)
     }
 
     /// Loads `process` through this many connections.

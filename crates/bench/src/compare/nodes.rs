@@ -92,7 +92,9 @@ pub(super) fn start(lab: &Lab, filled: &Filled) -> Result<Vec<Figure>, Error> {
         let (mut with_nodes, mut without) = (Vec::new(), Vec::new());
         for round in 1..=lab.rounds.min(3) {
             note(format!("start: {side:?}, round {round}"));
+            lab.await_quiet();
             with_nodes.push(started(lab, filled, side, None)?.0);
+            lab.await_quiet();
             let process = lab.start(side)?;
             without.push(process.first_answer().as_secs_f64() * 1e6);
             process.stop()?;

@@ -83,6 +83,7 @@ impl Shape {
     fn round(&mut self, lab: &Lab, field: &Field, connections: usize, pipeline: usize) -> Result<(), Error> {
         let load = load(lab, Kind::Get);
         let run = |process: &Process| {
+            lab.await_quiet();
             workload::run(&lab.target(process, connections, pipeline), &load, None)
                 .map(|(outcome, _)| outcome)
         };
@@ -105,7 +106,7 @@ impl Shape {
 
 fn prepare(lab: &Lab) -> Result<Field, Error> {
     note("reads: starting the servers");
-    let mut field = Field { zabra: None, java: None, floor: lab.start_echo(SIZE)? };
+    let mut field = Field { zabra: None, java: None, floor: lab.start_echo(SIZE, false)? };
     for side in lab.sides() {
         let process = lab.start(side)?;
         workload::prepare(&lab.target(&process, 16, 32), &load(lab, Kind::Get))?;

@@ -65,6 +65,7 @@ fn run(lab: &Lab, filled: &Filled, side: Side, snap_count: u32) -> Result<(Laten
     workload::prepare(&target, &load)?;
     let mut watch = SnapshotWatch::new(&settings.data_dir());
     let mut mark = || watch.is_growing();
+    lab.await_quiet();
     let (outcome, _) = workload::run(&target, &load, Some(&mut mark))?;
     process.stop()?;
     let _ = std::fs::remove_dir_all(&settings.dir);

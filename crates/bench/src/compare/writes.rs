@@ -1,6 +1,6 @@
 //! Durable writes: pipelined against the disk at the same batch, alone against a single sync.
 
-use super::figure::{Figure, Goal, Unit};
+use super::figure::{Figure, Goal, Unit, median};
 use super::lab::{Lab, Side, note};
 use super::reads::{SIZE, Samples, load};
 use crate::error::Error;
@@ -23,6 +23,7 @@ pub(super) fn figures(lab: &Lab) -> Result<Vec<Figure>, Error> {
         workload::prepare(&lab.target(&process, 16, 32), &load(lab, Kind::Set))?;
         servers.push((side, process));
     }
+    let echo = lab.start_echo(SIZE, true)?;
     let mut all = All::default();
     for round in 1..=lab.rounds {
         note(format!("writes: round {round} of {}", lab.rounds));
@@ -34,6 +35,7 @@ pub(super) fn figures(lab: &Lab) -> Result<Vec<Figure>, Error> {
             }
             all.alone(lab, *side, process)?;
         }
+        all.durable_echo(lab, &echo)?;
         all.floors(lab, batch.unwrap_or((PIPELINED.0 * PIPELINED.1) as f64))?;
     }
     Ok(all.figures())
@@ -47,11 +49,14 @@ struct All {
     median: Samples,
     alone_p99: Samples,
     batches: Vec<f64>,
+    echo_rate: Vec<f64>,
+    echo_median: Vec<f64>,
 }
 
 impl All {
     /// Returns how many writes a disk flush carried.
     fn pipelined(&mut self, lab: &Lab, side: Side, process: &Process) -> Result<Option<f64>, Error> {
+        lab.await_quiet();
         let target = lab.target(process, PIPELINED.0, PIPELINED.1);
         let (outcome, _) = workload::run(&target, &load(lab, Kind::Set), None)?;
         self.rate.of(Some(side)).push(outcome.rate());
@@ -67,9 +72,22 @@ impl All {
     }
 
     fn alone(&mut self, lab: &Lab, side: Side, process: &Process) -> Result<(), Error> {
+        lab.await_quiet();
         let (outcome, _) = workload::run(&lab.target(process, 1, 1), &load(lab, Kind::Set), None)?;
         self.median.of(Some(side)).push(outcome.tally.writes.percentile(50.0).as_secs_f64() * 1e6);
         self.alone_p99.of(Some(side)).push(outcome.tally.writes.percentile(99.0).as_secs_f64() * 1e6);
+        Ok(())
+    }
+
+    fn durable_echo(&mut self, lab: &Lab, echo: &Process) -> Result<(), Error> {
+        lab.await_quiet();
+        let target = lab.target(echo, PIPELINED.0, PIPELINED.1);
+        let (many, _) = workload::run(&target, &load(lab, Kind::Set), None)?;
+        let (one, _) = workload::run(&lab.target(echo, 1, 1), &load(lab, Kind::Set), None)?;
+        self.echo_rate.push(many.rate());
+        self.echo_median.push(one.tally.writes.percentile(50.0).as_secs_f64() * 1e6);
+        self.cpu.of(None).extend(many.cpu_per_op_us());
+        self.p99.of(None).push(many.tally.writes.percentile(99.0).as_secs_f64() * 1e6);
         Ok(())
     }
 
@@ -80,6 +98,7 @@ impl All {
         let length = lab.length / 2;
         let (mut rate, mut alone, mut alone_p99) = (0f64, f64::MAX, f64::MAX);
         for ahead in [Ahead::Zeroed, Ahead::Reserved] {
+            lab.await_quiet();
             let many = fsync::run(lab.dir(), record, batch.round() as usize, ahead, length)?;
             let one = fsync::run(lab.dir(), record, 1, ahead, length)?;
             rate = rate.max(many.rate());
@@ -95,20 +114,30 @@ impl All {
     }
 
     fn figures(self) -> Vec<Figure> {
-        let batch = super::figure::median(self.batches).unwrap_or(0.0);
+        let batch = median(self.batches).unwrap_or(0.0);
+        let rate = self.rate.figure(
+            &format!("durable 1 KiB writes, 16 × 32 (floor: batches of {batch:.0})"),
+            Unit::Rate,
+            &[Goal::TimesJavaIfFloorCan(3.0), Goal::ShareOfFloor(0.8)],
+        );
+        let alone = self.median.figure(
+            "durable 1 KiB write, 1 × 1: median latency",
+            Unit::Micros,
+            &[Goal::TimesFloor(1.3)],
+        );
+        let against_echo = |what: &str, of: &Figure, echo| {
+            let floor = median(echo);
+            Figure { what: what.into(), java: None, floor, goals: Vec::new(), ..of.clone() }
+        };
+        let rate_echo = against_echo("... floor: the durable echo", &rate, self.echo_rate);
+        let alone_echo = against_echo("... floor: the durable echo", &alone, self.echo_median);
         vec![
-            self.rate.figure(
-                &format!("durable 1 KiB writes, 16 × 32 (floor: batches of {batch:.0})"),
-                Unit::Rate,
-                &[Goal::TimesJavaIfFloorCan(3.0), Goal::ShareOfFloor(0.8)],
-            ),
-            self.cpu.figure("... server CPU per write", Unit::Micros, &[]),
-            self.p99.figure("... 99th percentile", Unit::Micros, &[]),
-            self.median.figure(
-                "durable 1 KiB write, 1 × 1: median latency",
-                Unit::Micros,
-                &[Goal::TimesFloor(1.3)],
-            ),
+            rate,
+            rate_echo,
+            self.cpu.figure("... server CPU per write (floor: the durable echo)", Unit::Micros, &[]),
+            self.p99.figure("... 99th percentile (floor: the durable echo)", Unit::Micros, &[]),
+            alone,
+            alone_echo,
             self.alone_p99.figure("... 99th percentile", Unit::Micros, &[]),
         ]
     }

@@ -3,7 +3,11 @@
 //! What it costs is what sockets, frames and copying a reply cost; a real server can only come
 //! near. All requests of one read are answered by one write. It runs in a process of its own, so
 //! that its CPU time can be told from the generator's.
+//!
+//! With a journal it also appends what it is sent to a file and makes that durable before it
+//! answers: sockets and disk together, with nothing in between.
 
+use super::journal::Journal;
 use crate::error::Error;
 use mio::net::{TcpListener, TcpStream};
 use mio::{Events, Interest, Poll, Token};
@@ -15,6 +19,7 @@ use proto::stat::Stat;
 use proto::{OpCode, SessionId, Zxid};
 use std::io::{self, Read, Write};
 use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, Sender, channel};
 
@@ -26,33 +31,68 @@ pub(crate) fn default_threads() -> usize {
     std::thread::available_parallelism().map_or(1, |n| n.get().min(8))
 }
 
-/// Serves until the process is ended.
-///
-/// # Errors
-/// An address that cannot be listened on.
-pub fn serve(listen: SocketAddr, threads: usize, size: usize) -> Result<(), Error> {
-    let failed = |e: io::Error| Error::Connection { server: listen.to_string(), reason: e.to_string() };
-    let replies = Arc::new(Replies::new(size));
-    let mut workers = Vec::new();
-    for _ in 0..threads.max(1) {
-        workers.push(Worker::start(&replies).map_err(failed)?);
-    }
-    accept(listen, &workers).map_err(failed)
+/// A listening echo floor.
+pub struct Echo {
+    listener: TcpListener,
+    workers: Vec<Worker>,
+    address: SocketAddr,
 }
 
-fn accept(listen: SocketAddr, workers: &[Worker]) -> io::Result<()> {
-    let mut listener = TcpListener::bind(listen)?;
-    let mut poll = Poll::new()?;
-    poll.registry().register(&mut listener, Token(0), Interest::READABLE)?;
-    let mut events = Events::with_capacity(4);
-    let mut turn = 0;
-    loop {
-        poll.poll(&mut events, None)?;
-        while let Ok((socket, _)) = listener.accept() {
-            let worker = &workers[turn % workers.len()];
-            turn += 1;
-            if worker.sockets.send(socket).is_ok() {
-                worker.waker.wake()?;
+impl Echo {
+    /// Listens, with `threads` threads that answer reads with `size` bytes of data.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on.
+    pub fn bind(listen: SocketAddr, threads: usize, size: usize) -> Result<Self, Error> {
+        let failed = |e: io::Error| Error::Connection { server: listen.to_string(), reason: e.to_string() };
+        let listener = TcpListener::bind(listen).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let replies = Arc::new(Replies::new(size));
+        let workers = (0..threads.max(1)).map(|_| Worker::start(&replies, None)).collect::<io::Result<_>>();
+        Ok(Self { listener, workers: workers.map_err(failed)?, address })
+    }
+
+    /// Listens, with one thread that makes every request durable in a file in `dir` before it
+    /// answers any of the same turn.
+    ///
+    /// # Errors
+    /// An address that cannot be listened on, a directory that cannot be written to.
+    pub fn bind_durable(listen: SocketAddr, dir: &Path, size: usize) -> Result<Self, Error> {
+        let failed = |e: io::Error| Error::Connection { server: listen.to_string(), reason: e.to_string() };
+        let journal = Journal::create(dir).map_err(Error::file(dir))?;
+        let listener = TcpListener::bind(listen).map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let worker = Worker::start(&Arc::new(Replies::new(size)), Some(journal)).map_err(failed)?;
+        Ok(Self { listener, workers: vec![worker], address })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Serves until the process ends.
+    ///
+    /// # Errors
+    /// The system no longer lets it wait for connections.
+    pub fn serve(mut self) -> Result<(), Error> {
+        let address = self.address.to_string();
+        self.accept().map_err(|e| Error::Connection { server: address, reason: e.to_string() })
+    }
+
+    fn accept(&mut self) -> io::Result<()> {
+        let mut poll = Poll::new()?;
+        poll.registry().register(&mut self.listener, Token(0), Interest::READABLE)?;
+        let mut events = Events::with_capacity(4);
+        let mut turn = 0;
+        loop {
+            poll.poll(&mut events, None)?;
+            while let Ok((socket, _)) = self.listener.accept() {
+                let worker = &self.workers[turn % self.workers.len()];
+                turn += 1;
+                if worker.sockets.send(socket).is_ok() {
+                    worker.waker.wake()?;
+                }
             }
         }
     }
@@ -65,20 +105,26 @@ struct Worker {
 }
 
 impl Worker {
-    fn start(replies: &Arc<Replies>) -> io::Result<Self> {
+    fn start(replies: &Arc<Replies>, journal: Option<Journal>) -> io::Result<Self> {
         let poll = Poll::new()?;
         let waker = mio::Waker::new(poll.registry(), WAKE)?;
         let (sockets, inbox) = channel();
         let replies = Arc::clone(replies);
-        std::thread::spawn(move || serve_thread(poll, &inbox, &replies));
+        std::thread::spawn(move || serve_thread(poll, &inbox, &replies, journal));
         Ok(Self { sockets, waker })
     }
 }
 
-fn serve_thread(mut poll: Poll, inbox: &Receiver<TcpStream>, replies: &Replies) {
+fn serve_thread(
+    mut poll: Poll,
+    inbox: &Receiver<TcpStream>,
+    replies: &Replies,
+    mut journal: Option<Journal>,
+) {
     let mut events = Events::with_capacity(1024);
     let mut buffer = vec![0; READ_BUFFER];
     let mut peers: Vec<Option<Peer>> = Vec::new();
+    let mut answered = Vec::new();
     loop {
         if poll.poll(&mut events, None).is_err() {
             continue;
@@ -90,9 +136,22 @@ fn serve_thread(mut poll: Poll, inbox: &Receiver<TcpStream>, replies: &Replies) 
             }
             let slot = &mut peers[event.token().0];
             let Some(peer) = slot else { continue };
-            let hung_up = event.is_read_closed();
-            if peer.serve(&mut buffer, replies).is_err() || hung_up {
+            let received = peer.receive(&mut buffer, replies, journal.as_mut());
+            if received.is_err() || event.is_read_closed() {
                 *slot = None;
+            } else if journal.is_some() {
+                answered.push(event.token().0);
+            } else if peer.flush().is_err() {
+                *slot = None;
+            }
+        }
+        if journal.as_mut().is_some_and(|journal| journal.sync().is_err()) {
+            // Nothing may be answered that is not durable.
+            return;
+        }
+        for at in answered.drain(..) {
+            if peers[at].as_mut().is_some_and(|peer| peer.flush().is_err()) {
+                peers[at] = None;
             }
         }
     }
@@ -128,7 +187,13 @@ struct Peer {
 }
 
 impl Peer {
-    fn serve(&mut self, buffer: &mut [u8], replies: &Replies) -> io::Result<()> {
+    /// Reads and queues the answers.
+    fn receive(
+        &mut self,
+        buffer: &mut [u8],
+        replies: &Replies,
+        mut journal: Option<&mut Journal>,
+    ) -> io::Result<()> {
         loop {
             // What came in pieces waits in front of what comes now.
             let kept = self.partial.len();
@@ -136,18 +201,20 @@ impl Peer {
             let n = match self.socket.read(&mut buffer[kept..]) {
                 Ok(0) => return Err(io::ErrorKind::UnexpectedEof.into()),
                 Ok(n) => n,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => break,
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Ok(()),
                 Err(e) => return Err(e),
             };
             let filled = kept + n;
             let used = self.answer(&buffer[..filled], replies)?;
+            if let Some(journal) = &mut journal {
+                journal.append(&buffer[..used]);
+            }
             self.partial.clear();
             self.partial.extend_from_slice(&buffer[used..filled]);
             if filled < buffer.len() {
-                break;
+                return Ok(());
             }
         }
-        self.flush()
     }
 
     /// Queues the answers to all whole frames; returns how many bytes those took.

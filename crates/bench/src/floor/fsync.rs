@@ -127,7 +127,7 @@ fn append(
     let flushes = crate::proc::disk_flushes();
     while outcome.elapsed < length {
         if end + bytes.len() as u64 > ready {
-            make_ready(&file, ready, ahead)?;
+            make_ready(&file, ready, PREALLOC, ahead)?;
             ready += PREALLOC;
         }
         let start = Instant::now();
@@ -140,16 +140,16 @@ fn append(
     Ok(outcome)
 }
 
-/// Not part of the measured time: a server may do this ahead.
-fn make_ready(file: &File, from: u64, ahead: Ahead) -> std::io::Result<()> {
+/// Makes `len` bytes from `from` on ready. Not part of the measured time: a server may do this ahead.
+pub(super) fn make_ready(file: &File, from: u64, len: u64, ahead: Ahead) -> std::io::Result<()> {
     match ahead {
         Ahead::Zeroed => {
             let zeroes = vec![0; 1 << 20];
-            for step in 0..PREALLOC >> 20 {
+            for step in 0..len >> 20 {
                 file.write_all_at(&zeroes, from + (step << 20))?;
             }
         }
-        Ahead::Reserved => fallocate(file, FallocateFlags::empty(), from, PREALLOC)?,
+        Ahead::Reserved => fallocate(file, FallocateFlags::empty(), from, len)?,
     }
     file.sync_all()
 }
