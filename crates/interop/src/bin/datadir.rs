@@ -269,7 +269,7 @@ fn read_tree(server: &Server) -> io::Result<Tree> {
 }
 
 fn same_trees(before: &Tree, after: &Tree) -> io::Result<()> {
-    let lines = differences(before, after, |path, left, right| same_node(path, left, right));
+    let lines = differences(before, after, same_node);
     if lines.is_empty() {
         return Ok(());
     }

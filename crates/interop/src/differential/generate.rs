@@ -251,7 +251,9 @@ impl Generator {
     /// Quota nodes only ever hold quotas.
     fn data_for(&mut self, path: &Text) -> Text {
         match &path.0 {
-            Some(path) if path.ends_with(b"zookeeper_limits") => self.rng.pick(&QUOTAS).into(),
+            Some(path) if path.ends_with(b"zookeeper_limits") || path.ends_with(b"zookeeper_stats") => {
+                self.rng.pick(&QUOTAS).into()
+            }
             _ => self.data(),
         }
     }
@@ -403,11 +405,10 @@ impl Generator {
                 9..=12 => Request::Delete { path: self.path(), version: self.version() },
                 13..=17 => self.set_data(),
                 18..=22 => Request::Check { path: self.path(), version: self.rng.choose(&[-1, 0, 0, 1]) },
-                _ => self.rng.below(2).eq(&0).then(|| self.reading()).unwrap_or_else(|| Request::SetAcl {
-                    path: self.path(),
-                    acl: AccessList::Entries(Acl::open()),
-                    version: -1,
-                }),
+                _ if self.rng.one_in(2) => self.reading(),
+                _ => {
+                    Request::SetAcl { path: self.path(), acl: AccessList::Entries(Acl::open()), version: -1 }
+                }
             })
             .collect();
         Request::multi(parts)

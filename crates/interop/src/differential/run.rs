@@ -264,10 +264,10 @@ impl Runner {
                     .filter(|(_, response)| response.timeout_ms != 0)
                     .map(|(connection, _)| connection);
             }
-            if let Some(mut connection) = session.connection.take() {
-                if connection.request(1, op::CLOSE_SESSION, &[]).is_ok() {
-                    drained(&mut connection)?;
-                }
+            if let Some(mut connection) = session.connection.take()
+                && connection.request(1, op::CLOSE_SESSION, &[]).is_ok()
+            {
+                drained(&mut connection)?;
             }
         }
         clean(self.addr, acls)
