@@ -7,6 +7,8 @@
 use crate::driver::acceptor::Acceptor;
 use crate::driver::feed::Batch;
 use crate::driver::limits::Refusal;
+use crate::driver::linger::Linger;
+use crate::driver::log::LATENCY_BOUND;
 use crate::driver::outbox::Courier;
 use crate::driver::shared::Shared;
 use crate::driver::slab::Slab;
@@ -22,7 +24,7 @@ use std::collections::VecDeque;
 use std::net::SocketAddr;
 use std::os::fd::OwnedFd;
 use std::sync::atomic::Ordering;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Wakes a loop for its mailbox.
 pub(crate) const WAKER: Token = Token(usize::MAX);
@@ -34,6 +36,8 @@ const READ_BYTES: usize = 128 * 1024;
 const READS_PER_TURN: usize = 4;
 /// Submissions gathered before they go to the node even within a turn.
 const SUBMIT_AT: usize = 512;
+/// How long a loop looks for the log's answer before it sleeps: a little more than a fast disk takes.
+const LINGER: Duration = Duration::from_micros(150);
 /// Longest wait, so that deadlines computed elsewhere are never missed by much.
 const WAIT_MAX: Duration = Duration::from_millis(500);
 
@@ -51,6 +55,7 @@ pub(crate) struct EventLoop<'a> {
     spare_output: Vec<u8>,
     courier: Courier<'a>,
     submissions: Vec<Submission>,
+    linger: Linger,
     touched: Vec<SessionId>,
     gone: Vec<ConnId>,
     /// Sockets with something to do that no event announces.
@@ -80,8 +85,9 @@ impl<'a> EventLoop<'a> {
             now: shared.clock.now(),
             read_buffer: vec![0; READ_BYTES],
             spare_output: Vec::new(),
-            courier: Courier::new(shared),
+            courier: Courier::new(shared, index),
             submissions: Vec::new(),
+            linger: Linger::new(LINGER),
             touched: Vec::new(),
             gone: Vec::new(),
             runnable: VecDeque::new(),
@@ -105,10 +111,14 @@ impl<'a> EventLoop<'a> {
             self.poll.registry().register(&mut acceptor.listener, LISTENER, Interest::READABLE)?;
         }
         while !self.shared.is_stopping() {
-            let wait = self.wait();
+            let lingers = self.lingers();
+            let wait = if lingers { Duration::ZERO } else { self.wait() };
             match self.poll.poll(&mut events, Some(wait)) {
                 Err(e) if e.kind() != std::io::ErrorKind::Interrupted => return Err(e),
                 _ => {}
+            }
+            if lingers && events.is_empty() && !self.has_work() {
+                continue;
             }
             self.now = self.shared.clock.now();
             for event in &events {
@@ -124,8 +134,20 @@ impl<'a> EventLoop<'a> {
         Ok(())
     }
 
+    /// Whether to look for the log's answer rather than sleep until it wakes this loop: only while so
+    /// little is outstanding that somebody waits for just that.
+    fn lingers(&mut self) -> bool {
+        let outstanding = self.shared.outstanding.load(Ordering::Relaxed);
+        (1..=LATENCY_BOUND).contains(&outstanding) && self.linger.goes_on(Instant::now())
+    }
+
+    fn has_work(&self) -> bool {
+        let shared = self.shared;
+        !self.runnable.is_empty() || shared.mailboxes[self.index].has_mail() || shared.log.has_synced()
+    }
+
     fn wait(&self) -> Duration {
-        if !self.runnable.is_empty() || self.shared.mailboxes[self.index].has_mail() {
+        if self.has_work() {
             return Duration::ZERO;
         }
         let mut wait = WAIT_MAX;
@@ -280,12 +302,23 @@ impl<'a> EventLoop<'a> {
         }
     }
 
-    /// Steps the node with everything gathered.
+    /// Steps the node with what has become durable and with everything gathered.
     fn submit(&mut self) {
-        if self.submissions.is_empty() && self.touched.is_empty() && self.gone.is_empty() {
+        let synced = self.shared.log.take_synced();
+        let gathered = !(self.submissions.is_empty() && self.touched.is_empty() && self.gone.is_empty());
+        if synced.is_none() && !gathered {
             return;
         }
+        if synced.is_some() {
+            self.linger.end(true);
+        }
+        if !self.submissions.is_empty() {
+            self.linger.begin(Instant::now());
+        }
         let mut node = self.shared.node.lock();
+        if let Some(zxid) = synced {
+            node.step(self.now, Input::Synced(zxid), &mut self.courier);
+        }
         for submission in self.submissions.drain(..) {
             node.step(self.now, Input::Submit(submission), &mut self.courier);
         }
@@ -303,7 +336,7 @@ impl<'a> EventLoop<'a> {
         self.shared.outstanding.store(node.outstanding(), Ordering::Relaxed);
         let stopped = node.stopped();
         drop(node);
-        self.courier.notify(Some(self.index));
+        self.courier.notify();
         if let Some(exhausted) = stopped {
             self.shared.stop(Err(exhausted.to_string()));
         }

@@ -1,17 +1,23 @@
 //! The log thread: makes entries durable, one sync for everything that waits.
 
-use crate::driver::outbox::Courier;
+use crate::driver::linger::Linger;
 use crate::driver::shared::Shared;
-use node::Input;
 use parking_lot::{Condvar, Mutex};
 use proto::Zxid;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 use std::time::{Duration, Instant};
 use storage::{StorageError, TxnLog};
 
 /// Quiet time after which the log notes that everything in it is durable, so that damage to its end
 /// is told from an unfinished write (HC-114).
 const SETTLE_AFTER: Duration = Duration::from_secs(1);
+
+/// Transactions up to which a server is taken to be waited for rather than busy.
+pub(crate) const LATENCY_BOUND: usize = 4;
+
+/// How long the log thread looks for the next entry before it sleeps, after a batch so small that its
+/// clients may be waiting for each reply.
+const LINGER: Duration = Duration::from_micros(50);
 
 /// What waiting for entries brought.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -28,20 +34,53 @@ enum Taken {
 pub(crate) struct LogQueue {
     state: Mutex<State>,
     ready: Condvar,
+    /// Whether there may be entries: to look without the lock.
+    filled: AtomicBool,
+    /// The newest entry known to be durable that the node was not told of; 0 for none.
+    synced: AtomicI64,
 }
 
 #[derive(Debug, Default)]
 struct State {
     entries: Vec<(Zxid, Vec<u8>)>,
+    /// The event loop that brought the first of them, and so waits longest.
+    from: usize,
     closed: bool,
 }
 
+/// Entries taken out of the queue.
+#[derive(Debug, Default)]
+struct Batch {
+    entries: Vec<(Zxid, Vec<u8>)>,
+    from: usize,
+}
+
 impl LogQueue {
-    /// Adds entries; the caller holds the node, which keeps them in order.
-    pub(crate) fn push(&self, entries: &mut Vec<(Zxid, Vec<u8>)>) {
-        if !entries.is_empty() {
-            self.state.lock().entries.append(entries);
+    /// Adds entries from an event loop; the caller holds the node, which keeps them in order.
+    pub(crate) fn push(&self, entries: &mut Vec<(Zxid, Vec<u8>)>, from: usize) {
+        if entries.is_empty() {
+            return;
         }
+        let mut state = self.state.lock();
+        if state.entries.is_empty() {
+            state.from = from;
+        }
+        state.entries.append(entries);
+        self.filled.store(true, Ordering::Release);
+    }
+
+    /// What has become durable since the last call, for the node to hear of.
+    pub(crate) fn take_synced(&self) -> Option<Zxid> {
+        // Most calls find nothing, and a load is cheaper than a swap.
+        if !self.has_synced() {
+            return None;
+        }
+        Some(Zxid(self.synced.swap(0, Ordering::AcqRel))).filter(|zxid| *zxid != Zxid::ZERO)
+    }
+
+    /// Whether [`LogQueue::take_synced`] would find something.
+    pub(crate) fn has_synced(&self) -> bool {
+        self.synced.load(Ordering::Acquire) != 0
     }
 
     /// Wakes the log thread when there is something for it.
@@ -56,7 +95,7 @@ impl LogQueue {
     }
 
     /// Takes what there is into `batch`, waiting for it, at most for `patience` when one is given.
-    fn take(&self, batch: &mut Vec<(Zxid, Vec<u8>)>, patience: Option<Duration>) -> Taken {
+    fn take(&self, batch: &mut Batch, patience: Option<Duration>) -> Taken {
         let mut state = self.state.lock();
         while state.entries.is_empty() {
             if state.closed {
@@ -70,19 +109,33 @@ impl LogQueue {
                 Some(_) => {}
             }
         }
-        std::mem::swap(&mut state.entries, batch);
+        std::mem::swap(&mut state.entries, &mut batch.entries);
+        batch.from = state.from;
+        self.filled.store(false, Ordering::Release);
         Taken::Batch
     }
 
+    /// Looks for entries for a moment, as far as that has paid lately.
+    fn look(&self, linger: &mut Linger) {
+        linger.begin(Instant::now());
+        while linger.goes_on(Instant::now()) {
+            if self.filled.load(Ordering::Acquire) {
+                return linger.end(true);
+            }
+            std::hint::spin_loop();
+        }
+    }
+
     /// Waits until `deadline` for company for the entries already taken.
-    fn take_more(&self, batch: &mut Vec<(Zxid, Vec<u8>)>, deadline: Instant) -> bool {
+    fn take_more(&self, batch: &mut Batch, deadline: Instant) -> bool {
         let mut state = self.state.lock();
         while state.entries.is_empty() && !state.closed {
             if self.ready.wait_until(&mut state, deadline).timed_out() {
                 return false;
             }
         }
-        batch.append(&mut state.entries);
+        batch.entries.append(&mut state.entries);
+        self.filled.store(false, Ordering::Release);
         !state.closed
     }
 }
@@ -90,8 +143,8 @@ impl LogQueue {
 /// Runs until the queue is closed; a failure stops the server, because what the disk holds is then
 /// unknown (HC-122, HC-123).
 pub(crate) fn run(shared: &Shared, mut log: TxnLog) {
-    let mut courier = Courier::new(shared);
-    let mut batch = Vec::new();
+    let mut batch = Batch::default();
+    let mut linger = Linger::new(LINGER);
     let mut patience = None;
     loop {
         let done = match shared.log.take(&mut batch, patience) {
@@ -103,7 +156,12 @@ pub(crate) fn run(shared: &Shared, mut log: TxnLog) {
             Taken::Batch => {
                 patience = Some(SETTLE_AFTER);
                 gather(shared, &mut batch);
-                write(shared, &mut log, &mut batch, &mut courier)
+                let few = batch.entries.len() <= LATENCY_BOUND;
+                let done = write(shared, &mut log, &mut batch);
+                if few {
+                    shared.log.look(&mut linger);
+                }
+                done
             }
         };
         if let Err(error) = done {
@@ -117,25 +175,22 @@ pub(crate) fn run(shared: &Shared, mut log: TxnLog) {
 }
 
 /// `flushDelay`: lets entries wait for company, up to the batch size.
-fn gather(shared: &Shared, batch: &mut Vec<(Zxid, Vec<u8>)>) {
+fn gather(shared: &Shared, batch: &mut Batch) {
     let storage = &shared.config.storage;
     if storage.flush_delay.is_zero() {
         return;
     }
     let deadline = Instant::now() + storage.flush_delay;
     let max = storage.max_batch_size.unwrap_or(u64::MAX);
-    while (batch.len() as u64) < max && shared.log.take_more(batch, deadline) {}
+    while (batch.entries.len() as u64) < max && shared.log.take_more(batch, deadline) {}
 }
 
-fn write(
-    shared: &Shared,
-    log: &mut TxnLog,
-    batch: &mut Vec<(Zxid, Vec<u8>)>,
-    courier: &mut Courier<'_>,
-) -> Result<(), StorageError> {
+/// Makes a batch durable and says so to the event loop that waits for it. The node is stepped there,
+/// so that this thread can go on with the next batch while this one is applied.
+fn write(shared: &Shared, log: &mut TxnLog, batch: &mut Batch) -> Result<(), StorageError> {
     let mut last = Zxid::ZERO;
-    let (count, mut bytes) = (batch.len() as u64, 0);
-    for (zxid, entry) in batch.drain(..) {
+    let (count, mut bytes) = (batch.entries.len() as u64, 0);
+    for (zxid, entry) in batch.entries.drain(..) {
         bytes += entry.len() as u64;
         log.append(zxid, &entry);
         last = zxid;
@@ -148,12 +203,8 @@ fn write(
             "slow log sync delays every write; is the disk busy?"
         );
     }
-    let mut node = shared.node.lock();
-    node.step(shared.clock.now(), Input::Synced(last), courier);
-    courier.flush();
-    shared.outstanding.store(node.outstanding(), Ordering::Relaxed);
-    drop(node);
-    courier.notify(None);
+    shared.log.synced.store(last.0, Ordering::Release);
+    shared.mailboxes[batch.from].wake();
     if shared.snapshots.is_due(count, bytes) {
         log.roll()?;
         shared.snapshots.request();

@@ -2,7 +2,8 @@
 //!
 //! * A few [`event_loop`]s own the connections: they read frames, let each connection answer what it
 //!   can, and hand the rest to the node in batches.
-//! * One log thread ([`log`]) makes entries durable, one sync for all that waits, and tells the node.
+//! * One log thread ([`log`]) makes entries durable, one sync for all that waits, and wakes the loop
+//!   that waits for it, which tells the node: the next batch is written while this one is applied.
 //! * Snapshots, purging and four-letter words run on threads of their own, off both paths.
 //!
 //! The node sits behind a mutex and is stepped by whoever has an input for it. A thread of its own
@@ -14,6 +15,7 @@ mod counters;
 mod event_loop;
 mod feed;
 mod limits;
+mod linger;
 mod log;
 mod mailbox;
 mod outbox;

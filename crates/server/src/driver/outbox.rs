@@ -7,21 +7,24 @@ use proto::Zxid;
 use std::sync::atomic::Ordering;
 use tree::QuotaWarning;
 
-/// Collects one thread's node outputs. Deliveries become visible to their event loops at every
+/// Collects one event loop's node outputs. Deliveries become visible to their event loops at every
 /// [`Outbox::publish`], entries reach the log thread at [`Courier::flush`].
 #[derive(Debug)]
 pub(crate) struct Courier<'a> {
     shared: &'a Shared,
+    /// The event loop that steps the node: it looks into its mailbox by itself.
+    me: usize,
     deliveries: Vec<Vec<Delivery>>,
     wake: Vec<bool>,
     entries: Vec<(Zxid, Vec<u8>)>,
 }
 
 impl<'a> Courier<'a> {
-    pub(crate) fn new(shared: &'a Shared) -> Self {
+    pub(crate) fn new(shared: &'a Shared, me: usize) -> Self {
         let loops = shared.mailboxes.len();
         Self {
             shared,
+            me,
             deliveries: (0..loops).map(|_| Vec::new()).collect(),
             wake: vec![false; loops],
             entries: Vec::new(),
@@ -31,14 +34,13 @@ impl<'a> Courier<'a> {
     /// To be called with the node still locked: the log must see entries in the node's order.
     pub(crate) fn flush(&mut self) {
         self.publish();
-        self.shared.log.push(&mut self.entries);
+        self.shared.log.push(&mut self.entries, self.me);
     }
 
-    /// To be called after the node is unlocked. `me` is the event loop that calls, which looks into
-    /// its mailbox by itself.
-    pub(crate) fn notify(&mut self, me: Option<usize>) {
+    /// To be called after the node is unlocked.
+    pub(crate) fn notify(&mut self) {
         for (index, wake) in self.wake.iter_mut().enumerate() {
-            if std::mem::take(wake) && me != Some(index) {
+            if std::mem::take(wake) && index != self.me {
                 self.shared.mailboxes[index].wake();
             }
         }
