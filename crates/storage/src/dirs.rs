@@ -3,6 +3,7 @@
 use crate::disk::DiskLock;
 use crate::{Compression, SharedDisk, StorageError};
 use proto::Zxid;
+use std::io::ErrorKind::NotADirectory;
 use std::path::{Path, PathBuf};
 
 /// Name of the format's directory under dataDir and dataLogDir.
@@ -120,6 +121,14 @@ impl DataDirs {
 }
 
 fn ensure(disk: &SharedDisk, dir: &Path, autocreate: bool) -> Result<(), StorageError> {
+    let above = dir.parent().filter(|above| disk.exists(above).unwrap_or(false));
+    if let Some(file) = above.filter(|above| disk.list(above).is_err_and(|e| e.kind() == NotADirectory)) {
+        return Err(StorageError::Refused {
+            path: file.to_path_buf(),
+            what: "this is a file, and a directory is needed".into(),
+            remedy: "name another data directory, or move the file away",
+        });
+    }
     if disk.exists(dir).map_err(StorageError::io("look for", dir))? {
         return Ok(());
     }

@@ -153,11 +153,13 @@ fn without_snapshot<R: Recovery>(
     let refused = |path: &Path, what: &str, remedy| {
         Err(StorageError::Refused { path: path.to_path_buf(), what: what.into(), remedy })
     };
+    // Which snapshots there are and why they will not do went into the warnings.
+    let skipped = warnings.iter().fold(String::new(), |all, warning| format!("{all} ({warning})"));
     if let Some(log) = logs.first() {
         if !options.trust_empty {
             return refused(
                 &log.path,
-                "there are transaction logs but no valid snapshot they could follow",
+                &format!("there are transaction logs but no valid snapshot they could follow{skipped}"),
                 "restore a snapshot; only when upgrading from 3.4 and the logs are complete, set \
                  snapshot.trust.empty=true",
             );
@@ -179,7 +181,7 @@ fn without_snapshot<R: Recovery>(
     if let Some(snapshot) = snapshots.iter().rev().find(|f| f.zxid != Zxid::ZERO) {
         return refused(
             &snapshot.path,
-            "there are snapshots, but none of them is valid",
+            &format!("there are snapshots, but none of them is valid{skipped}"),
             "restore a backup, or let an ensemble fill an empty directory",
         );
     }

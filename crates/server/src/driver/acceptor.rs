@@ -19,30 +19,34 @@ pub(crate) struct Acceptor {
     resume: Option<Instant>,
 }
 
-/// Binds the client port. Without a host, all addresses of the machine, of both families where the
-/// system can.
+/// The client port, taken but not open: nobody can connect before there is somebody to answer.
+#[derive(Debug)]
+pub(crate) struct Bound {
+    socket: Socket,
+    backlog: u32,
+}
+
+/// Takes the client port. Without a host, on all addresses of the machine, of both families where
+/// the system can.
 ///
 /// # Errors
 /// What the system said, for the last address tried.
-pub(crate) fn bind(port: &ClientPort) -> io::Result<(Acceptor, SocketAddr)> {
+pub(crate) fn bind(port: &ClientPort) -> io::Result<Bound> {
     let candidates: Vec<SocketAddr> = match &port.host {
         Some(host) => (host.as_str(), port.port).to_socket_addrs()?.collect(),
         None => vec![(Ipv6Addr::UNSPECIFIED, port.port).into(), (Ipv4Addr::UNSPECIFIED, port.port).into()],
     };
     let mut error = io::Error::new(io::ErrorKind::NotFound, "the name has no address");
     for address in candidates {
-        match listen(address, port.backlog.unwrap_or(BACKLOG)) {
-            Ok(listener) => {
-                let address = listener.local_addr()?;
-                return Ok((Acceptor { listener, resume: None }, address));
-            }
+        match bind_to(address) {
+            Ok(socket) => return Ok(Bound { socket, backlog: port.backlog.unwrap_or(BACKLOG) }),
             Err(e) => error = e,
         }
     }
     Err(error)
 }
 
-fn listen(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
+fn bind_to(address: SocketAddr) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     if address.is_ipv6() {
         socket.set_only_v6(false)?;
@@ -50,8 +54,20 @@ fn listen(address: SocketAddr, backlog: u32) -> io::Result<TcpListener> {
     socket.set_reuse_address(true)?;
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
-    socket.listen(i32::try_from(backlog).unwrap_or(i32::MAX))?;
-    Ok(TcpListener::from_std(socket.into()))
+    Ok(socket)
+}
+
+impl Bound {
+    /// Opens the port.
+    ///
+    /// # Errors
+    /// What the system said.
+    pub(crate) fn listen(self) -> io::Result<(Acceptor, SocketAddr)> {
+        self.socket.listen(i32::try_from(self.backlog).unwrap_or(i32::MAX))?;
+        let listener = TcpListener::from_std(self.socket.into());
+        let address = listener.local_addr()?;
+        Ok((Acceptor { listener, resume: None }, address))
+    }
 }
 
 impl Acceptor {

@@ -86,15 +86,17 @@ impl Server {
     /// # Errors
     /// [`StartError`]; nothing is left running.
     pub fn start_on(config: Config, disk: SharedDisk) -> Result<Self, StartError> {
+        // First of all, since it is the cheapest thing that can fail.
+        let host = config.client_port.host.as_deref().unwrap_or("*");
+        let wanted = format!("{host}:{}", config.client_port.port);
+        let unbound = |error| StartError::Bind { address: wanted.clone(), error };
+        let bound = acceptor::bind(&config.client_port).map_err(unbound)?;
         let log_dir = (config.data_log_dir != config.data_dir).then_some(config.data_log_dir.as_path());
         let dirs = DataDirs::prepare(&disk, &config.data_dir, log_dir, config.storage.create_data_dir)?;
         let (tree, recovered) = recovery::load(&disk, &dirs, &config)?;
         report(&recovered);
         let txn_log = TxnLog::open(disk.clone(), dirs.log_dir(), log_options(&config))?;
-        let (acceptor, address) = acceptor::bind(&config.client_port).map_err(|error| {
-            let host = config.client_port.host.as_deref().unwrap_or("*");
-            StartError::Bind { address: format!("{host}:{}", config.client_port.port), error }
-        })?;
+        let (acceptor, address) = bound.listen().map_err(unbound)?;
 
         let loops = config.network.event_loop_threads.unwrap_or_else(default_loops).clamp(1, 255);
         let polls = (0..loops).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>();
