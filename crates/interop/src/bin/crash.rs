@@ -241,13 +241,21 @@ fn verify(addr: SocketAddr, writer: &mut Writer, outcome: &Outcome) -> io::Resul
     let mut client = Client::connect(addr, 30_000)?;
     let found = read_state(&mut client, &writer.root)?;
     client.close()?;
+    let (done, state) = reached(writer, outcome, &found)?;
+    writer.done = done;
+    writer.state = state;
+    Ok(())
+}
+
+/// The operation after which the tree is as `found`.
+fn reached(writer: &Writer, outcome: &Outcome, found: &State) -> io::Result<(u64, State)> {
     let mut state = writer.state.clone();
     for number in writer.done + 1..=outcome.acknowledged {
         apply(&mut state, number);
     }
     let certain = state.clone();
     let mut number = outcome.acknowledged;
-    while state != found {
+    while state != *found {
         number += 1;
         if number > outcome.sent {
             return Err(io::Error::other(format!(
@@ -261,9 +269,7 @@ fn verify(addr: SocketAddr, writer: &mut Writer, outcome: &Outcome) -> io::Resul
         }
         apply(&mut state, number);
     }
-    writer.done = number;
-    writer.state = state;
-    Ok(())
+    Ok((number, state))
 }
 
 fn read_state(client: &mut Client, root: &str) -> io::Result<State> {
@@ -278,4 +284,42 @@ fn read_state(client: &mut Client, root: &str) -> io::Result<State> {
         state.insert(name, (text, stat.version));
     }
     Ok(state)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn writer() -> Writer {
+        let state =
+            State::from([("value".to_owned(), ("0".to_owned(), 0)), ("q".to_owned(), (String::new(), 0))]);
+        Writer { root: "/w".to_owned(), done: 0, state }
+    }
+
+    fn after(number: u64) -> State {
+        let mut state = writer().state;
+        (1..=number).for_each(|number| apply(&mut state, number));
+        state
+    }
+
+    #[test]
+    fn any_state_between_acknowledged_and_sent_is_accepted() {
+        let outcome = Outcome { sent: 120, acknowledged: 100 };
+        for number in 100..=120 {
+            assert_eq!(reached(&writer(), &outcome, &after(number)).expect("accepted").0, number);
+        }
+    }
+
+    #[test]
+    fn a_lost_an_invented_and_a_half_applied_operation_are_noticed() {
+        let outcome = Outcome { sent: 120, acknowledged: 100 };
+        assert!(reached(&writer(), &outcome, &after(99)).is_err(), "the last acknowledged one is missing");
+        assert!(reached(&writer(), &outcome, &after(121)).is_err(), "one that was never sent");
+        let mut half = after(101);
+        half.insert("m102".to_owned(), ("102".to_owned(), 0));
+        assert!(reached(&writer(), &outcome, &half).is_err(), "the create of a multi without its set");
+        let mut early = after(110);
+        early.remove("n105");
+        assert!(reached(&writer(), &outcome, &early).is_err(), "one left out of the middle");
+    }
 }
