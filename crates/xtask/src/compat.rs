@@ -19,7 +19,7 @@ pub(crate) fn write(root: &Path) -> Result<(), String> {
     std::fs::write(&path, text).map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Fails when the section is not what [`write`] would write.
+/// Fails when the section is not what [`write()`] would write.
 ///
 /// # Errors
 /// The section is stale, or the file cannot be read.
