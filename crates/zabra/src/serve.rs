@@ -18,7 +18,7 @@ const DEFAULT_DATA_DIR: &str = "zabra-data";
 /// Arguments of `zabra serve`.
 #[derive(Debug, clap::Args)]
 pub(crate) struct Args {
-    /// ZooKeeper's zoo.cfg; or, as ZooKeeper takes it: PORT DATADIR [TICKTIME [MAXCLIENTCNXNS]].
+    /// ZooKeeper's zoo.cfg; or, as ZooKeeper takes it: `PORT DATADIR [TICKTIME [MAXCLIENTCNXNS]]`.
     /// Without it a standalone server starts on 127.0.0.1:2181.
     #[arg(value_name = "CONFIG | PORT DATADIR ...", num_args = 0..=4)]
     config: Vec<String>,
