@@ -8,7 +8,7 @@
 //! * [`workload`] is the loads, [`Target`] whom they go to, [`Outcome`] what came of it.
 //! * [`floor`] is the echo server and the bare fdatasync, [`compare`] everything side by side.
 //! * [`java`] and [`process`] start the servers, [`rawclient`] probes them.
-//! * [`run`] carries out a command line, [`Args`].
+//! * [`run()`] carries out a command line, [`Args`].
 
 mod args;
 pub mod compare;
