@@ -7,7 +7,7 @@
 //! * [`TxnLog`] appends entries and makes them durable in groups.
 //! * [`SnapshotWriter`] streams a snapshot into its file; the tree's contents are not its business.
 //! * [`recover`] brings back the newest state: snapshot, then log.
-//! * [`purge`] removes what no kept snapshot needs; [`truncate`] takes back what a leader never saw.
+//! * [`purge()`] removes what no kept snapshot needs; [`truncate`] takes back what a leader never saw.
 //!
 //! This crate knows neither the tree nor the protocol: entries are bytes with a zxid in them,
 //! snapshots are chunks on the way out and a [`proto::snapshot::SnapshotSink`] on the way in.

@@ -142,7 +142,7 @@ impl<'a> ReadOp<'a> {
         })
     }
 
-    /// Whether [`super::read`] needs the watches.
+    /// Whether [`super::read()`] needs the watches.
     pub fn touches_watches(&self) -> bool {
         match self {
             Self::Exists(r) | Self::GetData(r) | Self::GetChildren(r) | Self::GetChildren2(r) => r.watch,
