@@ -281,7 +281,7 @@ impl<'a> EventLoop<'a> {
         if let Some(session) = socket.conn.touch(self.now, shared.config.tick_time.as_millis() as u64) {
             self.touched.push(session);
         }
-        shared.counters.add(&before, socket.conn.stats());
+        shared.counters[self.index].add(&before, socket.conn.stats());
         socket.shown.update(&mut socket.conn);
         socket.send(&mut output);
         match output.is_empty() {
@@ -297,7 +297,7 @@ impl<'a> EventLoop<'a> {
         if let Some(mut socket) = self.remove(slot) {
             let _ = self.poll.registry().deregister(&mut socket.stream);
             let stream = std::net::TcpStream::from(OwnedFd::from(socket.stream));
-            self.shared.counters.count_word();
+            self.shared.counters[self.index].count_word();
             self.shared.words.ask(Question { word, rest, stream });
         }
     }
@@ -371,7 +371,7 @@ impl<'a> EventLoop<'a> {
             let waiting = socket.output.len();
             let flow = socket.conn.on_delivery(self.now, what, &mut socket.output);
             socket.backlog += socket.output.len() - waiting;
-            self.shared.counters.add(&before, socket.conn.stats());
+            self.shared.counters[self.index].add(&before, socket.conn.stats());
             if socket.conn.outstanding() == 0 {
                 self.shared.large_requests.release(&mut socket.large_bytes);
             }

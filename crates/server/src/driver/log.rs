@@ -197,7 +197,7 @@ fn write(shared: &Shared, log: &mut TxnLog, batch: &mut Batch) -> Result<(), Sto
     }
     let stats = log.sync()?;
     if stats.slow {
-        shared.counters.slow_syncs.fetch_add(1, Ordering::Relaxed);
+        shared.slow_syncs.fetch_add(1, Ordering::Relaxed);
         tracing::warn!(
             ms = stats.duration.as_millis() as u64,
             "slow log sync delays every write; is the disk busy?"

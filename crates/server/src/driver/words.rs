@@ -2,6 +2,7 @@
 //! its asker time, nobody else (HC-173).
 
 use crate::config::Config;
+use crate::driver::counters::Counters;
 use crate::driver::shared::Shared;
 use crate::fourletter::{
     self, Connection, ConnectionSession, DigestAt, DirectorySizes, Effect, Expiring, Gauges, Metric, Mode,
@@ -97,7 +98,7 @@ fn answer(shared: &Shared, question: Question) -> std::io::Result<()> {
     if allowed.allows(word) {
         match word.effect(&rest) {
             Some(Effect::ResetConnections) => shared.registry.reset(),
-            Some(Effect::ResetServer) => shared.counters.reset(),
+            Some(Effect::ResetServer) => shared.counters.iter().for_each(Counters::clear),
             Some(Effect::SetTraceMask(mask)) => shared.words.trace_mask.store(mask, Ordering::Relaxed),
             None => {}
         }
@@ -119,7 +120,7 @@ struct Window<'a> {
 
 impl Window<'_> {
     fn latency(&self) -> Samples {
-        let totals = self.shared.counters.totals();
+        let totals = Counters::totals(&self.shared.counters);
         Samples {
             min: totals.min_latency_ms,
             max: totals.max_latency_ms,
@@ -181,7 +182,7 @@ impl View for Window<'_> {
     }
 
     fn summary(&self) -> Summary {
-        let totals = self.shared.counters.totals();
+        let totals = Counters::totals(&self.shared.counters);
         let view = self.shared.store.view();
         Summary {
             latency_ms: self.latency(),
@@ -267,7 +268,7 @@ impl View for Window<'_> {
     }
 
     fn metrics(&self) -> Vec<Metric> {
-        let totals = self.shared.counters.totals();
+        let totals = Counters::totals(&self.shared.counters);
         let sessions = self.shared.node.lock().session_count() as u64;
         let watches = self.shared.store.watches().watch_count() as u64;
         let view = self.shared.store.view();
@@ -292,7 +293,7 @@ impl View for Window<'_> {
             connection_drop_probability: self.shared.admission.drop_probability(),
             ..Gauges::default()
         };
-        let slow = self.shared.counters.slow_syncs.load(Ordering::Relaxed);
+        let slow = self.shared.slow_syncs.load(Ordering::Relaxed);
         let mut metrics = gauges.metrics();
         metrics.push(Metric::whole("fsync_threshold_exceed_count", slow));
         metrics
