@@ -5,7 +5,6 @@
 use crate::config;
 use crate::driver::shared::Shared;
 use parking_lot::{Condvar, Mutex};
-use proto::Zxid;
 use std::path::PathBuf;
 use std::time::Instant;
 use storage::{Compression, SnapshotWriter, StorageError};
@@ -32,7 +31,6 @@ struct State {
     bytes_limit: Option<u64>,
     wanted: bool,
     closed: bool,
-    last: Option<(Zxid, i64)>,
 }
 
 impl Snapshots {
@@ -129,7 +127,6 @@ pub(crate) fn take(shared: &Shared) -> Result<PathBuf, StorageError> {
     };
     let path = writer.finish(digest, storage.serialize_last_zxid.then_some(last))?;
     tracing::debug!(%zxid, ms = started.elapsed().as_millis() as u64, "snapshot written");
-    shared.snapshots.state.lock().last = Some((zxid, shared.clock.now().wall_ms));
     Ok(path)
 }
 
