@@ -5,6 +5,7 @@
 //!
 //! //= java: Quotas, StatsTrack, PathTrie
 
+use std::collections::BTreeMap;
 use std::collections::BTreeSet;
 use std::fmt::Write;
 
@@ -59,14 +60,14 @@ pub(crate) struct Quota {
     pub(crate) bytes: i64,
     pub(crate) count_hard: i64,
     pub(crate) bytes_hard: i64,
-    /// What else stands in the text, sorted by key.
-    rest: Vec<(String, i64)>,
+    /// All but count and bytes that stands in the text, sorted by key; the last of a repeated key counts.
+    rest: BTreeMap<String, i64>,
 }
 
 impl Quota {
     /// The use of a subtree.
     pub(crate) fn used(count: i64, bytes: i64) -> Self {
-        Self { count, bytes, count_hard: -1, bytes_hard: -1, rest: Vec::new() }
+        Self { count, bytes, count_hard: -1, bytes_hard: -1, rest: BTreeMap::new() }
     }
 
     /// Reads either text form. What cannot be read counts as not limited: such a text must never stop
@@ -83,7 +84,10 @@ impl Quota {
                 "bytes" => quota.bytes = value,
                 "countHardLimit" => quota.count_hard = value,
                 "byteHardLimit" => quota.bytes_hard = value,
-                _ => quota.rest.push((key.into(), value)),
+                _ => {}
+            }
+            if !matches!(key, "count" | "bytes") {
+                quota.rest.insert(key.into(), value);
             }
         }
         quota
@@ -92,11 +96,7 @@ impl Quota {
     /// The text form. Hard limits come after an extra `=` that readers from before 3.7 stop at.
     pub(crate) fn to_text(&self) -> String {
         let mut text = format!("count={},bytes={}", self.count, self.bytes);
-        let mut extra: Vec<(&str, i64)> = self.rest.iter().map(|(key, value)| (&**key, *value)).collect();
-        let hard = [("byteHardLimit", self.bytes_hard), ("countHardLimit", self.count_hard)];
-        extra.extend(hard.into_iter().filter(|(_, value)| *value != -1));
-        extra.sort_unstable();
-        for (at, (key, value)) in extra.into_iter().enumerate() {
+        for (at, (key, value)) in self.rest.iter().enumerate() {
             let lead = if at == 0 { "=;" } else { ";" };
             write!(text, "{lead}{key}={value}").expect("writing to a string does not fail");
         }
@@ -120,6 +120,9 @@ mod tests {
     #[test]
     fn the_text_form_survives() {
         assert_eq!(Quota::used(3, 12).to_text(), "count=3,bytes=12");
+        // A limit that was written stays, also when it says "none", as in the reference.
+        let unlimited = "count=1,bytes=2=;byteHardLimit=50;countHardLimit=-1";
+        assert_eq!(Quota::parse(Some(unlimited.as_bytes())).to_text(), unlimited);
         let text = "count=1,bytes=2=;byteHardLimit=3;countHardLimit=4";
         assert_eq!(Quota::parse(Some(text.as_bytes())).to_text(), text);
     }
