@@ -1,7 +1,10 @@
 //! What a node hands out, and to whom.
 
+use crate::peer::Role;
+use proto::peer::{Entry, Notification, Packet};
 use proto::{SessionId, Zxid};
-use tree::QuotaWarning;
+use tree::{QuotaWarning, Tree};
+use zab::{Address, LinkId, Record, ServerId, Transport};
 
 /// A client connection. Drivers choose the numbers and never use one again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -51,11 +54,10 @@ pub enum What {
 
 /// Takes what a node puts out, in order.
 ///
-/// The server's writes to queues, the simulator's collects; see [`Output`].
-pub trait Outbox {
-    /// Append this entry to the log; report [`crate::Input::Synced`] once it is durable.
-    fn append(&mut self, zxid: Zxid, entry: Vec<u8>);
-
+/// The server's writes to queues, the simulator's collects; see [`Output`]. What is handed to the log
+/// ([`Transport::append`], [`Transport::record`], [`Outbox::truncate`], [`Outbox::install`]) is performed
+/// strictly in this order and counted for [`crate::Input::Stored`].
+pub trait Outbox: Transport {
     /// Hand this to a connection.
     fn deliver(&mut self, delivery: Delivery);
 
@@ -68,28 +70,125 @@ pub trait Outbox {
     /// visible to its connection before that connection can look at the tree again. This is what
     /// puts an event before any reply that shows its change (HC-93).
     fn publish(&mut self);
+
+    /// Take back every log entry after `to`, and every snapshot named later. With `reload`, read the
+    /// tree back from what is left. A failure ends the process (HC-46). Answered by
+    /// [`crate::Input::Truncated`].
+    fn truncate(&mut self, to: Zxid, reload: bool);
+
+    /// Make this tree a snapshot, durable, that replaces the whole log: entries on disk are of no more
+    /// use, whichever their zxid (HC-18, HC-31). A crash before the end leaves the old state (HC-29).
+    /// Answered by [`crate::Input::Installed`].
+    fn install(&mut self, zxid: Zxid, tree: Box<Tree>);
+
+    /// The member does something else now: for the operator's log. No snapshot may span this.
+    fn role_changed(&mut self, role: Role, why: &str) {
+        let _ = (role, why);
+    }
+
+    /// This member's tree differs from its leader's after this transaction (HC-111).
+    fn diverged(&mut self, zxid: Zxid) {
+        let _ = zxid;
+    }
 }
 
 /// What a node puts out, as values.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug)]
 pub enum Output {
-    /// See [`Outbox::append`].
+    /// See [`Transport::append`].
     Append {
         /// The entry's transaction.
         zxid: Zxid,
         /// The bytes of the entry.
-        entry: Vec<u8>,
+        entry: Entry,
+    },
+    /// See [`Transport::record`].
+    Record(Record),
+    /// See [`Outbox::truncate`].
+    Truncate {
+        /// The last transaction to keep.
+        to: Zxid,
+        /// Whether the tree is to be read back.
+        reload: bool,
+    },
+    /// See [`Outbox::install`].
+    Install {
+        /// The snapshot's name.
+        zxid: Zxid,
+        /// What is in it.
+        tree: Box<Tree>,
     },
     /// See [`Outbox::deliver`].
     Deliver(Delivery),
+    /// See [`Transport::send`].
+    Send(LinkId, Packet),
+    /// See [`Transport::close`].
+    Close(LinkId),
+    /// See [`Transport::dial`].
+    Dial(ServerId, Vec<Address>),
+    /// See [`Transport::vote`].
+    Vote(ServerId, Notification),
+    /// See [`Transport::read_history`].
+    ReadHistory {
+        /// For which learner.
+        link: LinkId,
+        /// Its last transaction.
+        after: Zxid,
+    },
+    /// See [`Transport::send_snapshot`].
+    SendSnapshot(LinkId),
+    /// See [`Outbox::role_changed`].
+    Role(Role, String),
+    /// See [`Outbox::diverged`].
+    Diverged(Zxid),
 }
 
-impl Outbox for Vec<Output> {
-    fn append(&mut self, zxid: Zxid, entry: Vec<u8>) {
-        self.push(Output::Append { zxid, entry });
+/// Collects what a node puts out, in order.
+#[derive(Debug, Default)]
+pub struct Outputs(pub Vec<Output>);
+
+impl Transport for Outputs {
+    fn send(&mut self, link: LinkId, packet: Packet) {
+        self.0.push(Output::Send(link, packet));
     }
+    fn close(&mut self, link: LinkId) {
+        self.0.push(Output::Close(link));
+    }
+    fn dial(&mut self, leader: ServerId, addresses: &[Address]) {
+        self.0.push(Output::Dial(leader, addresses.to_vec()));
+    }
+    fn vote(&mut self, to: ServerId, vote: Notification) {
+        self.0.push(Output::Vote(to, vote));
+    }
+    fn append(&mut self, zxid: Zxid, entry: Entry) {
+        self.0.push(Output::Append { zxid, entry });
+    }
+    fn record(&mut self, record: Record) {
+        self.0.push(Output::Record(record));
+    }
+    fn read_history(&mut self, link: LinkId, after: Zxid) {
+        self.0.push(Output::ReadHistory { link, after });
+    }
+    fn send_snapshot(&mut self, link: LinkId) {
+        self.0.push(Output::SendSnapshot(link));
+    }
+}
+
+impl Outbox for Outputs {
     fn deliver(&mut self, delivery: Delivery) {
-        self.push(Output::Deliver(delivery));
+        self.0.push(Output::Deliver(delivery));
     }
     fn publish(&mut self) {}
+    fn truncate(&mut self, to: Zxid, reload: bool) {
+        self.0.push(Output::Truncate { to, reload });
+    }
+    fn install(&mut self, zxid: Zxid, tree: Box<Tree>) {
+        self.0.push(Output::Install { zxid, tree });
+    }
+    fn role_changed(&mut self, role: Role, why: &str) {
+        self.0.push(Output::Role(role, why.to_owned()));
+    }
+    fn diverged(&mut self, zxid: Zxid) {
+        self.0.push(Output::Diverged(zxid));
+    }
 }

@@ -23,14 +23,16 @@ mod containers;
 mod delivery;
 #[path = "node.rs"]
 mod member;
+mod peer;
 mod reply;
 mod sessions;
 mod settings;
 mod store;
 
 pub use connection::{Connection, ConnectionStats, Flow, Submission, SubmissionKind, Turn};
-pub use delivery::{ConnId, Delivery, Outbox, Output, What};
+pub use delivery::{ConnId, Delivery, Outbox, Output, Outputs, What};
 pub use member::{Exhausted, Input, Node, Request};
+pub use peer::{EnsembleSettings, LearnerStatus, Membership, PeerInput, Role, Status};
 pub use sessions::SessionInfo;
 pub use settings::{Now, Settings};
 pub use store::{Store, View};

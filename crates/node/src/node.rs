@@ -9,6 +9,7 @@
 use crate::connection::{Submission, SubmissionKind};
 use crate::containers::Sweep;
 use crate::delivery::{ConnId, Delivery, Outbox, What};
+use crate::peer::PeerInput;
 use crate::reply;
 use crate::sessions::{SessionInfo, Sessions};
 use crate::settings::{Now, Settings};
@@ -19,7 +20,7 @@ use proto::{ErrorCode, OpCode, Reader, SessionId, Zxid, session};
 use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tree::{Context, Fired, Outcome, Outstanding, Tree, WriteOp};
-use zab::{Broadcast, Majority, ServerId};
+use zab::{Broadcast, Quorum, ServerId};
 
 pub use zab::Exhausted;
 
@@ -40,8 +41,16 @@ pub enum Input {
     Touched(SessionId),
     /// A connection is gone; nothing will be delivered to it any more.
     Disconnected(ConnId),
-    /// Every entry up to this one is durable in this member's log.
-    Synced(Zxid),
+    /// So many of the things handed to the log since the start are durable: entries, records,
+    /// truncations and installed snapshots, counted together, in the order they were put out.
+    Stored(u64),
+    /// A truncation was performed (it counts for [`Input::Stored`], which comes after): the tree read
+    /// back from the disk, if that was asked for.
+    Truncated(Option<Box<Tree>>),
+    /// A snapshot was installed (it counts for [`Input::Stored`], which comes after); here it is back.
+    Installed(Box<Tree>),
+    /// Something came from another member.
+    Peer(PeerInput),
     /// Time has passed; due at [`Node::next_deadline`], harmless at any time.
     Tick,
 }
@@ -94,6 +103,9 @@ pub struct Node {
     broadcast: Broadcast,
     outstanding: Outstanding,
     proposals: VecDeque<Proposal>,
+    /// Entries not yet durable: their place in the order of things stored, and their zxid.
+    unstored: VecDeque<(u64, Zxid)>,
+    tickets: u64,
     sessions: Sessions,
     conns: BTreeMap<ConnId, Attached>,
     sweep: Sweep,
@@ -115,7 +127,7 @@ impl Node {
     /// A member that serves alone, from the state recovered into `store`. All sessions found there
     /// get their whole timeout from `now` on.
     pub fn standalone(settings: Settings, store: Arc<Store>, now: Now) -> Self {
-        let me = ServerId(settings.server_id);
+        let me = ServerId(i64::from(settings.server_id));
         let seed_ms = now.wall_ms.unsigned_abs();
         let mut sessions = Sessions::new(settings.tick_time_ms, settings.server_id, seed_ms);
         let last = {
@@ -127,9 +139,11 @@ impl Node {
         };
         Self {
             me,
-            broadcast: Broadcast::new(Majority::new([me]), last),
+            broadcast: Broadcast::new(Quorum::majority([me]), last),
             outstanding: Outstanding::new(),
             proposals: VecDeque::new(),
+            unstored: VecDeque::new(),
+            tickets: 0,
             sessions,
             conns: BTreeMap::new(),
             sweep: Sweep::new(&settings, now.monotonic_ms),
@@ -148,10 +162,14 @@ impl Node {
             Input::Submit(Submission { conn, kind }) => self.on_submission(conn, kind, out),
             Input::Touched(session) => self.sessions.touch(session, now.monotonic_ms),
             Input::Disconnected(conn) => self.on_disconnected(conn),
-            Input::Synced(zxid) => {
-                self.broadcast.ack(self.me, zxid);
+            Input::Stored(count) => {
+                while let Some((ticket, zxid)) = self.unstored.pop_front_if(|(t, _)| *t <= count) {
+                    let _ = ticket;
+                    self.broadcast.ack(self.me, zxid);
+                }
                 self.apply_committed(out);
             }
+            Input::Truncated(_) | Input::Installed(_) | Input::Peer(_) => {}
             Input::Tick => self.on_tick(out),
         }
     }
@@ -301,7 +319,9 @@ impl Node {
         for warning in prepared.warnings {
             out.quota_exceeded(warning);
         }
-        out.append(prepared.header.zxid, entry);
+        self.tickets += 1;
+        self.unstored.push_back((self.tickets, prepared.header.zxid));
+        out.append(prepared.header.zxid, entry.into());
         self.proposals.push_back(Proposal { header: prepared.header, txn: prepared.txn, origin });
     }
 

@@ -7,6 +7,7 @@
 //! * [`jute`] reads and writes the primitives; nothing else in the project reads bytes.
 //! * [`request`], [`response`], [`connect`], [`multi`], [`watch`]: the client protocol.
 //! * [`txn`]: transactions as they stand in the log and travel between peers.
+//! * [`peer`]: what members of an ensemble say to each other.
 //! * [`snapshot`]: the records inside a snapshot file.
 //! * [`acl`], [`stat`], [`ids`], [`op`], [`error`], [`path`]: the vocabulary.
 
@@ -18,6 +19,7 @@ pub mod jute;
 pub mod multi;
 pub mod op;
 pub mod path;
+pub mod peer;
 pub mod request;
 pub mod response;
 pub mod session;

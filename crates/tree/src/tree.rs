@@ -31,6 +31,15 @@ pub struct Tree {
     pub(crate) data_size: i64,
 }
 
+impl std::fmt::Debug for Tree {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Tree")
+            .field("last_zxid", &self.last_zxid)
+            .field("nodes", &self.node_count())
+            .finish_non_exhaustive()
+    }
+}
+
 impl Tree {
     /// A fresh tree: `/`, `/zookeeper`, `/zookeeper/quota`, `/zookeeper/config`.
     pub fn new(settings: Settings) -> Self {

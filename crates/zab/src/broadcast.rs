@@ -6,7 +6,7 @@
 //!
 //! //= zab: broadcast, leader steps 1 to 3
 
-use crate::quorum::{Majority, ServerId};
+use crate::quorum::{Quorum, ServerId};
 use proto::Zxid;
 use std::collections::BTreeMap;
 use std::fmt;
@@ -29,7 +29,7 @@ impl std::error::Error for Exhausted {}
 /// A leader's view of the transactions it has proposed.
 #[derive(Debug)]
 pub struct Broadcast {
-    quorum: Majority,
+    quorum: Quorum,
     last_proposed: Zxid,
     committed: Zxid,
     acked: BTreeMap<ServerId, Zxid>,
@@ -37,7 +37,7 @@ pub struct Broadcast {
 
 impl Broadcast {
     /// Leads on from `last`, the newest transaction in the leader's log, all of which a quorum has.
-    pub fn new(quorum: Majority, last: Zxid) -> Self {
+    pub fn new(quorum: Quorum, last: Zxid) -> Self {
         Self { quorum, last_proposed: last, committed: last, acked: BTreeMap::new() }
     }
 
@@ -67,7 +67,7 @@ impl Broadcast {
     /// [`Exhausted`] when there are other voters, or no epochs are left either.
     pub fn next_epoch(&mut self) -> Result<(), Exhausted> {
         let epoch = self.last_proposed.epoch() + 1;
-        if self.quorum.voters() > 1 || epoch > i32::MAX as u32 {
+        if self.quorum.len() > 1 || epoch > i32::MAX as u32 {
             return Err(Exhausted { last: self.last_proposed });
         }
         self.last_proposed = Zxid::new(epoch, 0);
@@ -100,7 +100,7 @@ mod tests {
 
     #[test]
     fn nothing_commits_before_a_quorum_has_it() {
-        let mut b = Broadcast::new(Majority::new([A, B, C]), Zxid(0));
+        let mut b = Broadcast::new(Quorum::majority([A, B, C]), Zxid(0));
         let (first, second) = (b.propose().unwrap(), b.propose().unwrap());
         assert_eq!(b.ack(A, second), Zxid(0));
         assert_eq!(b.ack(B, first), first);
@@ -109,7 +109,7 @@ mod tests {
 
     #[test]
     fn hc_51_commits_come_in_zxid_order_whatever_the_acks_do() {
-        let mut b = Broadcast::new(Majority::new([A]), Zxid(0));
+        let mut b = Broadcast::new(Quorum::majority([A]), Zxid(0));
         let (first, second) = (b.propose().unwrap(), b.propose().unwrap());
         assert_eq!(b.ack(A, second), second);
         assert_eq!(b.ack(A, first), second);
@@ -117,7 +117,7 @@ mod tests {
 
     #[test]
     fn strangers_and_the_future_do_not_count() {
-        let mut b = Broadcast::new(Majority::new([A]), Zxid(0));
+        let mut b = Broadcast::new(Quorum::majority([A]), Zxid(0));
         let first = b.propose().unwrap();
         assert_eq!(b.ack(B, first), Zxid(0));
         assert_eq!(b.ack(A, Zxid(first.0 + 1)), Zxid(0));
@@ -126,13 +126,13 @@ mod tests {
     #[test]
     fn hc_58_a_used_up_counter_needs_a_new_epoch() {
         let last = Zxid::new(3, u32::MAX);
-        let mut b = Broadcast::new(Majority::new([A]), last);
+        let mut b = Broadcast::new(Quorum::majority([A]), last);
         assert_eq!(b.propose(), Err(Exhausted { last }));
         b.next_epoch().unwrap();
         assert_eq!(b.propose(), Ok(Zxid::new(4, 1)));
-        let mut b = Broadcast::new(Majority::new([A, B, C]), last);
+        let mut b = Broadcast::new(Quorum::majority([A, B, C]), last);
         assert!(b.next_epoch().is_err());
-        let mut b = Broadcast::new(Majority::new([A]), Zxid::new(i32::MAX as u32, u32::MAX));
+        let mut b = Broadcast::new(Quorum::majority([A]), Zxid::new(i32::MAX as u32, u32::MAX));
         assert!(b.next_epoch().is_err());
     }
 }

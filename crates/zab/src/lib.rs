@@ -1,14 +1,22 @@
-//! The agreement on one order of transactions.
+//! The agreement on one order of transactions: ZAB, with fast leader election.
 //!
 //! Transactions are opaque here: this crate knows their zxids and who has stored them, nothing of
-//! znodes or sessions. Today it holds the last phase of ZAB, broadcast, which is all that a quorum
-//! of one needs; election, discovery and synchronization will stand beside it, and the write path
-//! above stays as it is.
+//! znodes or sessions.
+//!
+//! * [`Config`] and [`Quorum`]: who takes part, and which sets of servers may decide.
+//! * [`Election`]: which server leads.
+//! * [`Broadcast`]: what is committed.
 //!
 //! No sockets, files, threads or clock: values in, values out.
 
 mod broadcast;
+mod config;
+mod election;
+mod link;
 mod quorum;
 
 pub use broadcast::{Broadcast, Exhausted};
-pub use quorum::{Majority, ServerId};
+pub use config::{Address, Config, Member, MemberRole};
+pub use election::{Ballots, Decision, Election, ElectionSettings};
+pub use link::{LinkId, Record, Transport};
+pub use quorum::{Quorum, ServerId};

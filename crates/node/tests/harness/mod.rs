@@ -3,7 +3,7 @@
 #![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 
-use node::{ConnId, Connection, Flow, Input, Node, Now, Output, Settings, Store, Submission, Turn};
+use node::{ConnId, Connection, Flow, Input, Node, Now, Output, Outputs, Settings, Store, Submission, Turn};
 use proto::connect::{ConnectRequest, ConnectResponse};
 use proto::request::{CreateRequest, DeleteRequest, ReadRequest, RequestHeader, SetDataRequest};
 use proto::response::ReplyHeader;
@@ -51,7 +51,8 @@ pub struct Member {
     pub node: Node,
     pub store: Arc<Store>,
     pub now: Now,
-    unsynced: Vec<Zxid>,
+    unsynced: u64,
+    stored: u64,
     clients: BTreeMap<ConnId, Client>,
     /// Connections with frames that wait for their session.
     held: Vec<ConnId>,
@@ -73,21 +74,22 @@ impl Member {
         let store = Arc::new(Store::new(tree));
         let now = Now { monotonic_ms: 10_000, wall_ms: 1_700_000_000_000 };
         let node = Node::standalone(settings, Arc::clone(&store), now);
-        Self { node, store, now, unsynced: Vec::new(), clients: BTreeMap::new(), held: Vec::new(), next: 1 }
+        Self { node, store, now, unsynced: 0, stored: 0, clients: BTreeMap::new(), held: Vec::new(), next: 1 }
     }
 
     pub fn step(&mut self, input: Input) {
-        let mut out: Vec<Output> = Vec::new();
+        let mut out = Outputs::default();
         self.node.step(self.now, input, &mut out);
-        for output in out {
+        for output in out.0 {
             match output {
-                Output::Append { zxid, .. } => self.unsynced.push(zxid),
+                Output::Append { .. } => self.unsynced += 1,
                 Output::Deliver(delivery) => {
                     let Some(client) = self.clients.get_mut(&delivery.conn) else { continue };
                     let mut bytes = Vec::new();
                     let flow = client.conn.on_delivery(self.now, delivery.what, &mut bytes);
                     client.take(&bytes, flow);
                 }
+                other => panic!("a standalone member put out {other:?}"),
             }
         }
         self.resume();
@@ -109,14 +111,14 @@ impl Member {
 
     /// Everything appended so far is on disk.
     pub fn sync(&mut self) {
-        let last = self.unsynced.drain(..).next_back();
-        if let Some(last) = last {
-            self.step(Input::Synced(last));
+        if self.unsynced > 0 {
+            self.stored += std::mem::take(&mut self.unsynced);
+            self.step(Input::Stored(self.stored));
         }
     }
 
     pub fn has_unsynced(&self) -> bool {
-        !self.unsynced.is_empty()
+        self.unsynced > 0
     }
 
     /// Time passes on both clocks.

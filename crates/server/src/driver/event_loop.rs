@@ -316,8 +316,8 @@ impl<'a> EventLoop<'a> {
             self.linger.begin(Instant::now());
         }
         let mut node = self.shared.node.lock();
-        if let Some(zxid) = synced {
-            node.step(self.now, Input::Synced(zxid), &mut self.courier);
+        if let Some(count) = synced {
+            node.step(self.now, Input::Stored(count), &mut self.courier);
         }
         for submission in self.submissions.drain(..) {
             node.step(self.now, Input::Submit(submission), &mut self.courier);

@@ -4,7 +4,8 @@ use crate::driver::linger::Linger;
 use crate::driver::shared::Shared;
 use parking_lot::{Condvar, Mutex};
 use proto::Zxid;
-use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+use proto::peer::Entry;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 use storage::{StorageError, TxnLog};
 
@@ -36,13 +37,13 @@ pub(crate) struct LogQueue {
     ready: Condvar,
     /// Whether there may be entries: to look without the lock.
     filled: AtomicBool,
-    /// The newest entry known to be durable that the node was not told of; 0 for none.
-    synced: AtomicI64,
+    /// How many things are known to be durable that the node was not told of; 0 for none.
+    synced: AtomicU64,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    entries: Vec<(Zxid, Vec<u8>)>,
+    entries: Vec<(Zxid, Entry)>,
     /// The event loop that brought the first of them, and so waits longest.
     from: usize,
     closed: bool,
@@ -51,13 +52,15 @@ struct State {
 /// Entries taken out of the queue.
 #[derive(Debug, Default)]
 struct Batch {
-    entries: Vec<(Zxid, Vec<u8>)>,
+    entries: Vec<(Zxid, Entry)>,
     from: usize,
+    /// How many things were stored before it.
+    stored: u64,
 }
 
 impl LogQueue {
     /// Adds entries from an event loop; the caller holds the node, which keeps them in order.
-    pub(crate) fn push(&self, entries: &mut Vec<(Zxid, Vec<u8>)>, from: usize) {
+    pub(crate) fn push(&self, entries: &mut Vec<(Zxid, Entry)>, from: usize) {
         if entries.is_empty() {
             return;
         }
@@ -70,12 +73,12 @@ impl LogQueue {
     }
 
     /// What has become durable since the last call, for the node to hear of.
-    pub(crate) fn take_synced(&self) -> Option<Zxid> {
+    pub(crate) fn take_synced(&self) -> Option<u64> {
         // Most calls find nothing, and a load is cheaper than a swap.
         if !self.has_synced() {
             return None;
         }
-        Some(Zxid(self.synced.swap(0, Ordering::AcqRel))).filter(|zxid| *zxid != Zxid::ZERO)
+        Some(self.synced.swap(0, Ordering::AcqRel)).filter(|count| *count != 0)
     }
 
     /// Whether [`LogQueue::take_synced`] would find something.
@@ -188,12 +191,10 @@ fn gather(shared: &Shared, batch: &mut Batch) {
 /// Makes a batch durable and says so to the event loop that waits for it. The node is stepped there,
 /// so that this thread can go on with the next batch while this one is applied.
 fn write(shared: &Shared, log: &mut TxnLog, batch: &mut Batch) -> Result<(), StorageError> {
-    let mut last = Zxid::ZERO;
     let (count, mut bytes) = (batch.entries.len() as u64, 0);
     for (zxid, entry) in batch.entries.drain(..) {
         bytes += entry.len() as u64;
         log.append(zxid, &entry);
-        last = zxid;
     }
     let stats = log.sync()?;
     if stats.slow {
@@ -203,7 +204,8 @@ fn write(shared: &Shared, log: &mut TxnLog, batch: &mut Batch) -> Result<(), Sto
             "slow log sync delays every write; is the disk busy?"
         );
     }
-    shared.log.synced.store(last.0, Ordering::Release);
+    batch.stored += count;
+    shared.log.synced.store(batch.stored, Ordering::Release);
     shared.mailboxes[batch.from].wake();
     if shared.snapshots.is_due(count, bytes) {
         log.roll()?;

@@ -4,8 +4,10 @@ use crate::driver::shared::Shared;
 use crate::driver::slab::loop_of;
 use node::{Delivery, Outbox};
 use proto::Zxid;
+use proto::peer::{Entry, Notification, Packet};
 use std::sync::atomic::Ordering;
-use tree::QuotaWarning;
+use tree::{QuotaWarning, Tree};
+use zab::{Address, LinkId, Record, ServerId, Transport};
 
 /// Collects one event loop's node outputs. Deliveries become visible to their event loops at every
 /// [`Outbox::publish`], entries reach the log thread at [`Courier::flush`].
@@ -16,7 +18,7 @@ pub(crate) struct Courier<'a> {
     me: usize,
     deliveries: Vec<Vec<Delivery>>,
     wake: Vec<bool>,
-    entries: Vec<(Zxid, Vec<u8>)>,
+    entries: Vec<(Zxid, Entry)>,
 }
 
 impl<'a> Courier<'a> {
@@ -48,10 +50,22 @@ impl<'a> Courier<'a> {
     }
 }
 
-impl Outbox for Courier<'_> {
-    fn append(&mut self, zxid: Zxid, entry: Vec<u8>) {
+impl Transport for Courier<'_> {
+    fn append(&mut self, zxid: Zxid, entry: Entry) {
         self.entries.push((zxid, entry));
     }
+    fn send(&mut self, _link: LinkId, _packet: Packet) {}
+    fn close(&mut self, _link: LinkId) {}
+    fn dial(&mut self, _leader: ServerId, _addresses: &[Address]) {}
+    fn vote(&mut self, _to: ServerId, _vote: Notification) {}
+    fn record(&mut self, _record: Record) {}
+    fn read_history(&mut self, _link: LinkId, _after: Zxid) {}
+    fn send_snapshot(&mut self, _link: LinkId) {}
+}
+
+impl Outbox for Courier<'_> {
+    fn truncate(&mut self, _to: Zxid, _reload: bool) {}
+    fn install(&mut self, _zxid: Zxid, _tree: Box<Tree>) {}
 
     fn deliver(&mut self, delivery: Delivery) {
         self.deliveries[loop_of(delivery.conn)].push(delivery);

@@ -18,7 +18,7 @@ const EDGES: [(&str, &[&str]); 10] = [
     ("xtask", &["zabra-server"]),
     ("zab", &["proto"]),
     ("zabra", &["bench", "zabra-server"]),
-    ("zabra-server", &["node", "proto", "storage", "tree"]),
+    ("zabra-server", &["node", "proto", "storage", "tree", "zab"]),
 ];
 
 /// What gives a crate sockets, files, clocks, threads, logs or randomness.
