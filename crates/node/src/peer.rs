@@ -76,7 +76,7 @@ pub struct Membership {
 }
 
 /// How an ensemble is run; units and defaults as in `zoo.cfg`.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct EnsembleSettings {
     /// Ticks a learner has to connect and synchronize (`initLimit`).
     pub init_limit: u32,

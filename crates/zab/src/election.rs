@@ -11,7 +11,7 @@ use proto::Zxid;
 use proto::peer::Notification;
 
 /// How patient an election is.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ElectionSettings {
     /// Silence after which a quorum of votes decides although somebody might still outbid it,
     /// milliseconds. The reference's 200.

@@ -47,6 +47,7 @@ pub(super) fn config(
         read_only_mode,
         standalone_enabled: from.flag("standaloneEnabled"),
         reconfig_enabled: from.flag("reconfigEnabled"),
+        ensemble: None,
     })
 }
 

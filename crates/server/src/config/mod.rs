@@ -4,6 +4,7 @@
 //! is a [`Config`] passed by value. Nothing else in the server reads a file, flag or variable for a setting.
 
 mod build;
+mod ensemble;
 mod error;
 mod help;
 mod membership;
@@ -18,6 +19,7 @@ pub mod table;
 mod tests;
 mod value;
 
+pub use ensemble::{Ensemble, NoDelay};
 pub use error::{ConfigError, EXIT_CONFIG, EXIT_DATA_DIR, Origin, Warning};
 pub use help::help;
 pub use model::{

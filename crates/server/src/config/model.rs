@@ -3,12 +3,12 @@
 //! Every field names the ZooKeeper key it comes from. Durations and byte counts are already in their
 //! natural types; "off" and "unlimited" values (0 or -1 in the file) are `None`.
 
-use super::Secret;
+use super::{Ensemble, Secret};
 use crate::fourletter::Whitelist;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Everything a standalone server can be told.
+/// Everything a server can be told.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// `dataDir`: snapshots (in its `version-2`), `myid`.
@@ -41,12 +41,14 @@ pub struct Config {
     pub auth: Auth,
     /// `4lw.commands.whitelist`, with `isro` added when read-only mode is on.
     pub four_letter_words: Whitelist,
-    /// `readonlymode.enabled`: a standalone server never becomes read-only, so this only opens `isro`.
+    /// `readonlymode.enabled`: opens `isro`; a standalone server never becomes read-only.
     pub read_only_mode: bool,
     /// `standaloneEnabled`.
     pub standalone_enabled: bool,
     /// `reconfigEnabled`: decides which error a standalone server gives to a reconfig request.
     pub reconfig_enabled: bool,
+    /// The ensemble this server is a member of; `None` for a standalone server.
+    pub ensemble: Option<Ensemble>,
 }
 
 /// The plaintext client port.
