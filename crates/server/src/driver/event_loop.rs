@@ -143,7 +143,7 @@ impl<'a> EventLoop<'a> {
 
     fn has_work(&self) -> bool {
         let shared = self.shared;
-        !self.runnable.is_empty() || shared.mailboxes[self.index].has_mail() || shared.log.has_synced()
+        !self.runnable.is_empty() || shared.mailboxes[self.index].has_mail() || shared.log.has_stored()
     }
 
     fn wait(&self) -> Duration {
@@ -304,21 +304,19 @@ impl<'a> EventLoop<'a> {
 
     /// Steps the node with what has become durable and with everything gathered.
     fn submit(&mut self) {
-        let synced = self.shared.log.take_synced();
+        let stored = self.shared.log.has_stored();
         let gathered = !(self.submissions.is_empty() && self.touched.is_empty() && self.gone.is_empty());
-        if synced.is_none() && !gathered {
+        if !stored && !gathered {
             return;
         }
-        if synced.is_some() {
+        if stored {
             self.linger.end(true);
         }
         if !self.submissions.is_empty() {
             self.linger.begin(Instant::now());
         }
         let mut node = self.shared.node.lock();
-        if let Some(count) = synced {
-            node.step(self.now, Input::Stored(count), &mut self.courier);
-        }
+        self.shared.log.tell(|input| node.step(self.now, input, &mut self.courier));
         for submission in self.submissions.drain(..) {
             node.step(self.now, Input::Submit(submission), &mut self.courier);
         }

@@ -1,8 +1,9 @@
 //! Carries what the node puts out to the threads that perform it.
 
+use crate::driver::log_queue::LogOp;
 use crate::driver::shared::Shared;
 use crate::driver::slab::loop_of;
-use node::{Delivery, Outbox};
+use node::{Delivery, Outbox, Role};
 use proto::Zxid;
 use proto::peer::{Entry, Notification, Packet};
 use std::sync::atomic::Ordering;
@@ -10,7 +11,7 @@ use tree::{QuotaWarning, Tree};
 use zab::{Address, LinkId, Record, ServerId, Transport};
 
 /// Collects one event loop's node outputs. Deliveries become visible to their event loops at every
-/// [`Outbox::publish`], entries reach the log thread at [`Courier::flush`].
+/// [`Outbox::publish`], what is to be stored reaches the log thread at [`Courier::flush`].
 #[derive(Debug)]
 pub(crate) struct Courier<'a> {
     shared: &'a Shared,
@@ -18,7 +19,7 @@ pub(crate) struct Courier<'a> {
     me: usize,
     deliveries: Vec<Vec<Delivery>>,
     wake: Vec<bool>,
-    entries: Vec<(Zxid, Entry)>,
+    ops: Vec<LogOp>,
 }
 
 impl<'a> Courier<'a> {
@@ -29,14 +30,14 @@ impl<'a> Courier<'a> {
             me,
             deliveries: (0..loops).map(|_| Vec::new()).collect(),
             wake: vec![false; loops],
-            entries: Vec::new(),
+            ops: Vec::new(),
         }
     }
 
-    /// To be called with the node still locked: the log must see entries in the node's order.
+    /// To be called with the node still locked: the log must see operations in the node's order.
     pub(crate) fn flush(&mut self) {
         self.publish();
-        self.shared.log.push(&mut self.entries, self.me);
+        self.shared.log.push(&mut self.ops, self.me);
     }
 
     /// To be called after the node is unlocked.
@@ -52,20 +53,31 @@ impl<'a> Courier<'a> {
 
 impl Transport for Courier<'_> {
     fn append(&mut self, zxid: Zxid, entry: Entry) {
-        self.entries.push((zxid, entry));
+        self.ops.push(LogOp::Append(zxid, entry));
     }
     fn send(&mut self, _link: LinkId, _packet: Packet) {}
     fn close(&mut self, _link: LinkId) {}
     fn dial(&mut self, _leader: ServerId, _addresses: &[Address]) {}
     fn vote(&mut self, _to: ServerId, _vote: Notification) {}
-    fn record(&mut self, _record: Record) {}
+    fn record(&mut self, record: Record) {
+        self.ops.push(LogOp::Record(record));
+    }
     fn read_history(&mut self, _link: LinkId, _after: Zxid) {}
     fn send_snapshot(&mut self, _link: LinkId) {}
 }
 
 impl Outbox for Courier<'_> {
-    fn truncate(&mut self, _to: Zxid, _reload: bool) {}
-    fn install(&mut self, _zxid: Zxid, _tree: Box<Tree>) {}
+    fn truncate(&mut self, to: Zxid, reload: bool) {
+        self.ops.push(LogOp::Truncate { to, reload });
+    }
+
+    fn install(&mut self, zxid: Zxid, tree: Box<Tree>) {
+        self.ops.push(LogOp::Install { zxid, tree });
+    }
+
+    fn role_changed(&mut self, role: Role, _why: &str) {
+        self.shared.snapshots.role_changed(role);
+    }
 
     fn deliver(&mut self, delivery: Delivery) {
         self.deliveries[loop_of(delivery.conn)].push(delivery);

@@ -4,7 +4,7 @@ use crate::config::Config;
 use crate::driver::clock::Clock;
 use crate::driver::counters::Counters;
 use crate::driver::limits::{Admission, LargeRequests};
-use crate::driver::log::LogQueue;
+use crate::driver::log_queue::LogQueue;
 use crate::driver::mailbox::Mailbox;
 use crate::driver::registry::Registry;
 use crate::driver::snapshots::Snapshots;

@@ -1,9 +1,13 @@
 //! When to take a snapshot, and the thread that takes it while writes go on.
 //!
+//! Snapshots are taken only in roles that serve, and one that is being taken when the role changes is
+//! given up: it would mix what two roles believed (HC-19).
+//!
 //! //= java: SyncRequestProcessor.shouldSnapshot
 
 use crate::config;
 use crate::driver::shared::Shared;
+use node::Role;
 use parking_lot::{Condvar, Mutex};
 use std::path::PathBuf;
 use std::time::Instant;
@@ -30,6 +34,10 @@ struct State {
     count_limit: u64,
     bytes_limit: Option<u64>,
     wanted: bool,
+    /// The member's role does not allow snapshots now.
+    forbidden: bool,
+    /// How often the role has changed.
+    generation: u64,
     closed: bool,
 }
 
@@ -74,6 +82,19 @@ impl Snapshots {
         self.requested.notify_one();
     }
 
+    /// The member does something else now: gives up a snapshot that is being taken. It is taken later,
+    /// in a role in which the tree holds what is committed and nothing else.
+    pub(crate) fn role_changed(&self, role: Role) {
+        let mut state = self.state.lock();
+        state.generation += 1;
+        state.forbidden = matches!(role, Role::Looking | Role::ReadOnly);
+        self.requested.notify_one();
+    }
+
+    fn generation(&self) -> u64 {
+        self.state.lock().generation
+    }
+
     pub(crate) fn close(&self) {
         self.state.lock().closed = true;
         self.requested.notify_one();
@@ -81,7 +102,7 @@ impl Snapshots {
 
     fn wait(&self) -> bool {
         let mut state = self.state.lock();
-        while !state.wanted && !state.closed {
+        while !(state.wanted && !state.forbidden) && !state.closed {
             self.requested.wait(&mut state);
         }
         !state.closed
