@@ -31,7 +31,7 @@ pub enum MemberRole {
 /// One member.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Member {
-    /// Where its peers find it; at least one.
+    /// Where its peers find it; at least one, in order of hosts.
     pub addresses: Vec<Address>,
     /// What it is.
     pub role: MemberRole,
@@ -44,9 +44,9 @@ pub struct Member {
 pub struct Config {
     /// All members, observers included.
     pub members: BTreeMap<ServerId, Member>,
-    /// Groups of a hierarchical quorum; empty for majorities.
+    /// Groups of a hierarchical quorum, ids ascending; empty for majorities.
     pub groups: BTreeMap<i64, Vec<ServerId>>,
-    /// Weights other than 1, in hierarchical quorums.
+    /// Weights in hierarchical quorums: of every voter, and of others when the text gives one.
     pub weights: BTreeMap<ServerId, i64>,
     /// The zxid of the transaction that made it; 0 for the one an operator wrote.
     pub version: i64,
@@ -65,6 +65,23 @@ impl Config {
 
     /// Who decides under this configuration.
     pub fn quorum(&self) -> Quorum {
-        Quorum::majority(self.voters())
+        match self.groups.is_empty() {
+            true => Quorum::majority(self.voters()),
+            false => Quorum::hierarchical(self.voters(), &self.groups, &self.weights),
+        }
+    }
+
+    /// Whether both mean the same: the version is the same, or members, groups and weights are. This is
+    /// what the reference compares before it takes a configuration from a peer.
+    pub fn is_equivalent(&self, other: &Self) -> bool {
+        self.version == other.version
+            || (self.members == other.members
+                && self.group_of() == other.group_of()
+                && self.weights == other.weights)
+    }
+
+    /// The group of every server that is in one.
+    pub(crate) fn group_of(&self) -> BTreeMap<ServerId, i64> {
+        self.groups.iter().flat_map(|(group, ids)| ids.iter().map(|id| (*id, *group))).collect()
     }
 }

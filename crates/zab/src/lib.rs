@@ -11,12 +11,14 @@
 
 mod broadcast;
 mod config;
+mod config_text;
 mod election;
 mod link;
 mod quorum;
 
 pub use broadcast::{Broadcast, Exhausted};
 pub use config::{Address, Config, Member, MemberRole};
+pub use config_text::{ConfigLine, ConfigProblem, ConfigTextError};
 pub use election::{Ballots, Decision, Election, ElectionSettings};
 pub use link::{LinkId, Record, Transport};
 pub use quorum::{Quorum, ServerId};
