@@ -56,11 +56,19 @@ pub struct ZxidDigest {
     pub digest: u64,
 }
 
+/// Bytes of the file header, at the front of what [`encode_prologue`] appends.
+pub const HEADER_BYTES: usize = 4 + 4 + 8;
+
 /// Appends the file header and both tables: everything in front of the nodes.
 pub fn encode_prologue(sessions: &[(SessionId, i32)], acls: &[(i64, Vec<Acl>)], out: &mut Vec<u8>) {
     put_i32(out, MAGIC);
     put_i32(out, VERSION);
     put_i64(out, DB_ID);
+    encode_tables(sessions, acls, out);
+}
+
+/// Appends both tables without the file header, as a peer is sent them.
+pub fn encode_tables(sessions: &[(SessionId, i32)], acls: &[(i64, Vec<Acl>)], out: &mut Vec<u8>) {
     put_len(out, sessions.len());
     for (id, timeout_ms) in sessions {
         id.encode(out);

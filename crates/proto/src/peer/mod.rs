@@ -1,16 +1,19 @@
 //! What members of an ensemble say to each other.
 //!
 //! * [`packet`]: learner and leader, on the quorum port.
+//! * [`snap`]: a whole tree, between two packets.
 //! * [`notification`]: votes, on the election port.
 //! * [`hello`]: how an election connection begins.
 
 pub mod hello;
 pub mod notification;
 pub mod packet;
+pub mod snap;
 
 pub use hello::Hello;
 pub use notification::{Notification, PeerState};
 pub use packet::{LearnerInfo, Packet, PacketKind};
+pub use snap::{SnapError, SnapStream};
 
 use std::sync::Arc;
 

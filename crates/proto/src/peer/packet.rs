@@ -58,8 +58,25 @@ impl PacketKind {
     pub fn from_code(code: i32) -> Option<Self> {
         use PacketKind::*;
         let all = [
-            Request, Proposal, Ack, Commit, Ping, Revalidate, Sync, Inform, CommitAndActivate, NewLeader,
-            FollowerInfo, UpToDate, Diff, Trunc, Snap, ObserverInfo, LeaderInfo, AckEpoch, InformAndActivate,
+            Request,
+            Proposal,
+            Ack,
+            Commit,
+            Ping,
+            Revalidate,
+            Sync,
+            Inform,
+            CommitAndActivate,
+            NewLeader,
+            FollowerInfo,
+            UpToDate,
+            Diff,
+            Trunc,
+            Snap,
+            ObserverInfo,
+            LeaderInfo,
+            AckEpoch,
+            InformAndActivate,
         ];
         all.into_iter().find(|kind| *kind as i32 == code)
     }
@@ -121,14 +138,16 @@ impl Packet {
             return Ok(None);
         }
         let code = from.i32()?;
-        let kind = PacketKind::from_code(code).ok_or(DecodeError::UnknownTag { what: "packet type", tag: code })?;
+        let kind =
+            PacketKind::from_code(code).ok_or(DecodeError::UnknownTag { what: "packet type", tag: code })?;
         let zxid = Zxid(from.i64()?);
         let length = from.i32()?;
         let data = match length {
             -1 => None,
             _ => {
                 let length = usize::try_from(length).ok().filter(|n| *n <= data_max);
-                let length = length.ok_or(DecodeError::NegativeLength { what: "packet contents", length: code })?;
+                let length =
+                    length.ok_or(DecodeError::NegativeLength { what: "packet contents", length: code })?;
                 if from.remaining() < length {
                     return Ok(None);
                 }
