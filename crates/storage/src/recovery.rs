@@ -1,7 +1,7 @@
 //! Bringing back the newest state: the newest valid snapshot, then every later log entry in order.
 
 use crate::dirs::{NamedFile, TEMPORARY, parse_snapshot_name};
-use crate::{DataDirs, SharedDisk, SnapshotReader, StorageError, txnlog};
+use crate::{DataDirs, SharedDisk, SnapshotReader, StorageError, install, txnlog};
 use proto::Zxid;
 use proto::snapshot::SnapshotSink;
 use proto::txn::{Txn, TxnDigest, TxnHeader};
@@ -82,7 +82,7 @@ pub struct Recovered {
 }
 
 /// Rebuilds the state from the directories and leaves them ready for a [`crate::TxnLog`]: an
-/// unfinished end is cut, leftovers of a crash are removed.
+/// unfinished end is cut, leftovers of a crash are removed, an interrupted [`crate::install()`] is finished.
 ///
 /// # Errors
 /// [`StorageError::Corrupt`] and [`StorageError::Refused`] when acknowledged transactions may be
@@ -94,6 +94,8 @@ pub fn recover<R: Recovery>(
     state: &mut R,
 ) -> Result<Recovered, StorageError> {
     let mut warnings = Vec::new();
+    // Before anything else: its snapshot may still have a temporary name.
+    warnings.extend(install::finish_interrupted(disk, dirs)?);
     remove_temporary(disk, dirs)?;
     let mut logs = dirs.logs(disk)?;
     warnings.extend(txnlog::drop_unborn(disk, &mut logs)?);

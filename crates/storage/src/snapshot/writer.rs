@@ -47,6 +47,8 @@ pub struct SnapshotWriter {
     checksum: Adler32State,
     written: u64,
     unsynced: u64,
+    /// Pauses are this many times as long as the write before them.
+    pause: u32,
 }
 
 /// The running checksum; the library's type does not print itself.
@@ -81,7 +83,14 @@ impl SnapshotWriter {
             checksum: Adler32State(Adler32::new()),
             written: 0,
             unsynced: 0,
+            pause: PAUSE,
         })
+    }
+
+    /// Writes as fast as the disk takes it: nothing is served meanwhile.
+    pub fn without_pauses(mut self) -> Self {
+        self.pause = 0;
+        self
     }
 
     /// Appends what [`proto::snapshot::encode_prologue`] (first) and
@@ -112,6 +121,24 @@ impl SnapshotWriter {
         digest: Option<ZxidDigest>,
         last_zxid: Option<Zxid>,
     ) -> Result<PathBuf, StorageError> {
+        self.seal_all(digest, last_zxid)?;
+        self.publish()?;
+        Ok(std::mem::take(&mut self.path))
+    }
+
+    /// As [`SnapshotWriter::finish`], but the file keeps its temporary name, which is returned with the
+    /// one it is to get. The contents are durable, the name is not.
+    pub(crate) fn complete(
+        mut self,
+        digest: Option<ZxidDigest>,
+        last_zxid: Option<Zxid>,
+    ) -> Result<(PathBuf, PathBuf), StorageError> {
+        self.seal_all(digest, last_zxid)?;
+        let temporary = self.temporary.take().expect("it has this name until it is finished");
+        Ok((temporary, std::mem::take(&mut self.path)))
+    }
+
+    fn seal_all(&mut self, digest: Option<ZxidDigest>, last_zxid: Option<Zxid>) -> Result<(), StorageError> {
         let mut block = Vec::new();
         put_string(&mut block, Some(END_OF_NODES));
         self.sealed(&block)?;
@@ -127,9 +154,7 @@ impl SnapshotWriter {
         }
         self.packer.end().map_err(self.failed("pack"))?;
         self.flush(true)?;
-        self.file.sync_data().map_err(self.failed("sync"))?;
-        self.publish()?;
-        Ok(std::mem::take(&mut self.path))
+        self.file.sync_data().map_err(self.failed("sync"))
     }
 
     /// Bytes in the file so far.
@@ -158,7 +183,7 @@ impl SnapshotWriter {
                 self.unsynced = 0;
                 self.file.sync_data().map_err(self.failed("sync"))?;
             }
-            thread::sleep((begun.elapsed() * PAUSE).min(PAUSE_MAX));
+            thread::sleep((begun.elapsed() * self.pause).min(PAUSE_MAX));
         }
         self.packer.packed().drain(..end);
         Ok(())

@@ -10,5 +10,6 @@ mod writer;
 
 pub use reader::{EndCause, Step, TxnLogReader};
 pub(crate) use recovery::{TORN, drop_unborn, replay};
+pub(crate) use sequence::follows;
 pub use truncate::truncate;
 pub use writer::{LogOptions, SyncStats, TxnLog};

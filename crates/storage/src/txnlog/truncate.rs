@@ -16,6 +16,13 @@ use proto::{Reader, Wire};
 ///
 /// A crash on the way leaves a longer history than wanted, never a broken one.
 ///
+/// Snapshots named at or before `zxid` stay, although they are fuzzy: they may hold effects of whatever
+/// was applied while they were written. That is nothing after `zxid` as long as whoever takes snapshots
+/// keeps two rules (HC-19). A transaction is applied only when it is committed, and what is committed is
+/// never taken back; the exception is the start, when the whole log is replayed with its uncommitted end,
+/// but that is over before a snapshot begins, whose name then covers all of it. And no snapshot spans a
+/// change of role: one that began in an old role could otherwise end with what a later one brought.
+///
 /// # Errors
 /// [`StorageError`]; the directory must then not be used any further (HC-46).
 pub fn truncate(disk: &SharedDisk, dirs: &DataDirs, zxid: Zxid) -> Result<bool, StorageError> {
@@ -28,10 +35,11 @@ pub fn truncate(disk: &SharedDisk, dirs: &DataDirs, zxid: Zxid) -> Result<bool, 
         if file.zxid > zxid { later.push(file) } else { earlier.push(file) }
     }
     let end = match earlier.last() {
-        Some(file) => find_end(disk, file, zxid)?,
+        Some(file) => Some(find_end(disk, file, zxid)?),
         None => None,
     };
-    if end.is_none() && base.zxid != zxid {
+    // A snapshot's name may be one that no entry has: that of the start of an epoch.
+    if base.zxid != zxid && end.is_none_or(|end| end.last != zxid) {
         return Ok(false);
     }
 
@@ -45,25 +53,30 @@ pub fn truncate(disk: &SharedDisk, dirs: &DataDirs, zxid: Zxid) -> Result<bool, 
     }
     if let Some((file, end)) = earlier.last().zip(end) {
         let open = disk.open(&file.path, OpenMode::Write).map_err(StorageError::io("open", &file.path))?;
-        cut(&*open, &file.path, end)?;
+        cut(&*open, &file.path, end.offset)?;
     }
     Ok(true)
 }
 
-/// Where the entry of `zxid` ends in a file, if it is there.
-fn find_end(disk: &SharedDisk, file: &NamedFile, zxid: Zxid) -> Result<Option<u64>, StorageError> {
+/// Where the wanted part of a file ends.
+#[derive(Debug, Clone, Copy)]
+struct End {
+    offset: u64,
+    /// The last entry before it.
+    last: Zxid,
+}
+
+/// Finds the last entry at or before `zxid`.
+fn find_end(disk: &SharedDisk, file: &NamedFile, zxid: Zxid) -> Result<End, StorageError> {
     let mut reader = TxnLogReader::open(disk, &file.path)?;
-    let mut found = false;
+    let mut last = Zxid::ZERO;
     loop {
         match reader.step()? {
-            Step::Entry { offset, bytes } => {
-                let header = TxnHeader::decode(&mut Reader::new(bytes));
-                match header.map(|h| h.zxid) {
-                    Ok(at) if at <= zxid => found = at == zxid,
-                    _ => return Ok(found.then_some(offset)),
-                }
-            }
-            Step::End { offset, .. } => return Ok(found.then_some(offset)),
+            Step::Entry { offset, bytes } => match TxnHeader::decode(&mut Reader::new(bytes)) {
+                Ok(header) if header.zxid <= zxid => last = header.zxid,
+                _ => return Ok(End { offset, last }),
+            },
+            Step::End { offset, .. } => return Ok(End { offset, last }),
         }
     }
 }
