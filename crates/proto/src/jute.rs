@@ -37,6 +37,20 @@ pub enum DecodeError {
         /// The tag found.
         tag: i32,
     },
+    /// More bytes than are allowed in this place.
+    TooLarge {
+        /// What was being read.
+        what: &'static str,
+        /// Bytes it has, at least.
+        size: u64,
+        /// Bytes allowed.
+        max: usize,
+    },
+    /// Text of a form the protocol does not know.
+    BadText {
+        /// What was being read.
+        what: &'static str,
+    },
 }
 
 impl fmt::Display for DecodeError {
@@ -46,6 +60,8 @@ impl fmt::Display for DecodeError {
             Self::NegativeLength { what, length } => write!(f, "{what} has the impossible length {length}"),
             Self::UnexpectedNull { what } => write!(f, "{what} may not be null"),
             Self::UnknownTag { what, tag } => write!(f, "unknown {what} {tag}"),
+            Self::TooLarge { what, size, max } => write!(f, "{what} has {size} bytes; {max} are allowed"),
+            Self::BadText { what } => write!(f, "{what} cannot be understood"),
         }
     }
 }

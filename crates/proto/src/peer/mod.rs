@@ -12,7 +12,7 @@ pub mod snap;
 
 pub use hello::Hello;
 pub use notification::{Notification, PeerState};
-pub use packet::{LearnerInfo, Packet, PacketKind};
+pub use packet::{Forwarded, LearnerInfo, Packet, PacketKind};
 pub use snap::{SnapError, SnapStream};
 
 use std::sync::Arc;

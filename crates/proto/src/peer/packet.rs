@@ -131,42 +131,44 @@ impl Packet {
     /// not come yet. `data_max` bounds the contents and the identities, each, in bytes.
     ///
     /// # Errors
-    /// What stands there is no packet, or a larger one than allowed: the link is of no more use.
+    /// What stands there is no packet, or a larger one than allowed: the link is of no more use (HC-161).
     pub fn parse(bytes: &[u8], data_max: usize) -> Result<Option<(Self, usize)>, DecodeError> {
         let mut from = Reader::new(bytes);
         if bytes.len() < FIXED {
-            return Ok(None);
+            // Strangers are turned away by their first word.
+            return from.i32().map_or(Ok(None), |code| kind_of(code).map(|_| None));
         }
-        let code = from.i32()?;
-        let kind =
-            PacketKind::from_code(code).ok_or(DecodeError::UnknownTag { what: "packet type", tag: code })?;
-        let zxid = Zxid(from.i64()?);
+        let (kind, zxid) = (kind_of(from.i32()?)?, Zxid(from.i64()?));
+        let what = "packet contents";
         let length = from.i32()?;
-        let data = match length {
-            -1 => None,
-            _ => {
-                let length = usize::try_from(length).ok().filter(|n| *n <= data_max);
-                let length =
-                    length.ok_or(DecodeError::NegativeLength { what: "packet contents", length: code })?;
-                if from.remaining() < length {
-                    return Ok(None);
-                }
-                Some(from.bytes(length, "packet contents")?.into())
+        let data = match usize::try_from(length) {
+            Ok(size) if size > data_max => {
+                return Err(DecodeError::TooLarge { what, size: size as u64, max: data_max });
             }
+            Ok(size) if size > from.remaining() => return Ok(None),
+            Ok(size) => Some(from.bytes(size, what)?),
+            Err(_) if length == -1 => None,
+            Err(_) => return Err(DecodeError::NegativeLength { what, length }),
         };
-        match Self::parse_auth(&mut from) {
-            Ok(auth) => Ok(Some((Self { kind, zxid, data, auth }, bytes.len() - from.remaining()))),
-            Err(DecodeError::Truncated { .. }) if from.remaining() <= data_max => Ok(None),
-            Err(error) => Err(error),
-        }
+        let unread = from.remaining();
+        let auth = match Wire::decode(&mut from) {
+            Ok(auth) => auth,
+            Err(DecodeError::Truncated { missing, .. }) => {
+                let size = unread as u64 + missing;
+                return match size > data_max as u64 {
+                    true => Err(DecodeError::TooLarge { what: "packet identities", size, max: data_max }),
+                    false => Ok(None),
+                };
+            }
+            Err(error) => return Err(error),
+        };
+        let packet = Self { kind, zxid, data: data.map(Into::into), auth };
+        Ok(Some((packet, bytes.len() - from.remaining())))
     }
+}
 
-    fn parse_auth(from: &mut Reader<'_>) -> Result<Option<Vec<Id>>, DecodeError> {
-        let mut ids = Reader::clone(from);
-        let auth = Option::<Vec<Id>>::decode(&mut ids)?;
-        *from = ids;
-        Ok(auth)
-    }
+fn kind_of(code: i32) -> Result<PacketKind, DecodeError> {
+    PacketKind::from_code(code).ok_or(DecodeError::UnknownTag { what: "packet type", tag: code })
 }
 
 /// The only version of the protocol between learner and leader.
