@@ -10,7 +10,7 @@ use crate::delivery::{ConnId, What};
 use crate::member::Request;
 use crate::reply::{self, Asker};
 use crate::settings::Now;
-use crate::store::View;
+use crate::store::{Serving, View};
 use proto::acl::Id;
 use proto::connect::{ConnectRequest, ConnectResponse};
 use proto::request::{AuthPacket, RequestHeader, frame};
@@ -63,6 +63,8 @@ pub enum SubmissionKind {
     Auth(Arc<[Id]>),
     /// A write.
     Write(Request),
+    /// `sync`: answered once everything proposed before it is applied here.
+    Sync(Request),
     /// A read that has to wait for this connection's writes.
     Read(Request),
     /// An error reply that has to wait for this connection's writes.
@@ -240,6 +242,9 @@ impl Connection {
 
     fn on_connect(&mut self, payload: &[u8], turn: &mut Turn<'_>) -> Flow {
         let Ok(request) = ConnectRequest::decode(&mut Reader::new(payload)) else { return Flow::Close };
+        if turn.view.serving != Serving::Yes {
+            return Flow::Close;
+        }
         // A client that has seen more than this server must look for another one (HC-149).
         if request.last_zxid_seen > turn.view.tree.last_zxid() {
             return Flow::Close;
@@ -287,6 +292,10 @@ impl Connection {
                 }
                 let request = Request { xid, op, body: body.to_vec(), started_ms };
                 self.submit(SubmissionKind::Write(request), turn.submit)
+            }
+            Some(OpCode::Sync) => {
+                let request = Request { xid, op: OpCode::Sync, body: body.to_vec(), started_ms };
+                self.submit(SubmissionKind::Sync(request), turn.submit)
             }
             Some(op) if self.outstanding > 0 => {
                 let request = Request { xid, op, body: body.to_vec(), started_ms };

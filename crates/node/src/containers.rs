@@ -27,6 +27,12 @@ impl Sweep {
         }
     }
 
+    /// Starts over: another server may have swept meanwhile.
+    pub(crate) fn restart(&mut self, now_ms: u64) {
+        self.candidates.clear();
+        self.next_check_ms = now_ms + self.interval_ms;
+    }
+
     /// Whether it is time to look for candidates; `fill` finds them.
     pub(crate) fn check(&mut self, now_ms: u64, find: impl FnOnce() -> Vec<String>) {
         if now_ms >= self.next_check_ms && self.candidates.is_empty() {

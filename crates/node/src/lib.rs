@@ -18,13 +18,17 @@
 //!                      -> events, replies -> Outbox::deliver -> Connection::on_delivery
 //! ```
 
+mod apply;
 mod connection;
 mod containers;
 mod delivery;
+mod ledger;
 #[path = "node.rs"]
 mod member;
 mod peer;
 mod reply;
+mod requests;
+mod roles;
 mod sessions;
 mod settings;
 mod store;
@@ -35,4 +39,4 @@ pub use member::{Exhausted, Input, Node, Request};
 pub use peer::{EnsembleSettings, LearnerStatus, Membership, PeerInput, Role, Status};
 pub use sessions::SessionInfo;
 pub use settings::{Now, Settings};
-pub use store::{Store, View};
+pub use store::{Serving, Store, View};

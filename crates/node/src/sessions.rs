@@ -8,12 +8,22 @@
 use crate::delivery::ConnId;
 use proto::{SessionId, session};
 use std::collections::{BTreeMap, BTreeSet};
+use zab::LinkId;
+
+/// Through whom a session's requests come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Owner {
+    /// A connection of this server.
+    Conn(ConnId),
+    /// A learner.
+    Link(LinkId),
+}
 
 #[derive(Debug)]
 struct Session {
     timeout_ms: i32,
     deadline_ms: u64,
-    conn: Option<ConnId>,
+    owner: Option<Owner>,
     closing: bool,
 }
 
@@ -64,9 +74,12 @@ impl Sessions {
     }
 
     /// Starts to track a session, with its whole timeout ahead of it (HC-78).
-    pub(crate) fn track(&mut self, id: SessionId, timeout_ms: i32, conn: Option<ConnId>, now_ms: u64) {
+    pub(crate) fn track(&mut self, id: SessionId, timeout_ms: i32, owner: Option<Owner>, now_ms: u64) {
         let deadline_ms = self.deadline(now_ms, timeout_ms);
-        self.by_id.insert(id, Session { timeout_ms, deadline_ms, conn, closing: false });
+        let session = Session { timeout_ms, deadline_ms, owner, closing: false };
+        if let Some(old) = self.by_id.insert(id, session) {
+            self.unschedule(id, old.deadline_ms);
+        }
         self.by_deadline.entry(deadline_ms).or_default().insert(id);
     }
 
@@ -103,19 +116,19 @@ impl Sessions {
         }
     }
 
-    /// Moves a session to another connection with a new timeout; returns the connection it leaves.
+    /// Moves a session to another owner with a new timeout; returns the one it leaves.
     /// The newest attachment wins (HC-74).
     pub(crate) fn attach(
         &mut self,
         id: SessionId,
-        conn: ConnId,
+        owner: Owner,
         timeout_ms: i32,
         now_ms: u64,
-    ) -> Option<ConnId> {
+    ) -> Option<Owner> {
         let deadline_ms = self.deadline(now_ms, timeout_ms);
         let session = self.by_id.get_mut(&id)?;
         session.timeout_ms = timeout_ms;
-        let left = session.conn.replace(conn).filter(|old| *old != conn);
+        let left = session.owner.replace(owner).filter(|old| *old != owner);
         self.reschedule(id, deadline_ms);
         left
     }
@@ -123,9 +136,9 @@ impl Sessions {
     /// The connection is gone; its session lives on until its deadline.
     pub(crate) fn detach(&mut self, id: SessionId, conn: ConnId) {
         if let Some(session) = self.by_id.get_mut(&id)
-            && session.conn == Some(conn)
+            && session.owner == Some(Owner::Conn(conn))
         {
-            session.conn = None;
+            session.owner = None;
         }
     }
 
@@ -138,11 +151,46 @@ impl Sessions {
         }
     }
 
+    /// Whether requests of a session may come this way; a session without an owner belongs to whoever asks
+    /// first.
+    pub(crate) fn owns(&mut self, id: SessionId, owner: Owner) -> bool {
+        self.by_id.get_mut(&id).is_some_and(|session| *session.owner.get_or_insert(owner) == owner)
+    }
+
+    /// An owner is gone; its sessions live on until their deadlines.
+    pub(crate) fn disown(&mut self, owner: Owner) {
+        for session in self.by_id.values_mut().filter(|session| session.owner == Some(owner)) {
+            session.owner = None;
+        }
+    }
+
+    /// The connection of this server that has the session.
+    pub(crate) fn conn(&self, id: SessionId) -> Option<ConnId> {
+        match self.by_id.get(&id)?.owner {
+            Some(Owner::Conn(conn)) => Some(conn),
+            _ => None,
+        }
+    }
+
+    /// A session's timeout, milliseconds.
+    pub(crate) fn timeout_ms(&self, id: SessionId) -> Option<i32> {
+        self.by_id.get(&id).map(|session| session.timeout_ms)
+    }
+
     /// Forgets a session; returns its connection.
     pub(crate) fn remove(&mut self, id: SessionId) -> Option<ConnId> {
         let session = self.by_id.remove(&id)?;
         self.unschedule(id, session.deadline_ms);
-        session.conn
+        match session.owner {
+            Some(Owner::Conn(conn)) => Some(conn),
+            _ => None,
+        }
+    }
+
+    /// Forgets all sessions, not the ids given out.
+    pub(crate) fn clear(&mut self) {
+        self.by_id.clear();
+        self.by_deadline.clear();
     }
 
     /// Sessions whose deadline has come, in order of deadline.
@@ -179,7 +227,7 @@ mod tests {
 
     fn tracked() -> Sessions {
         let mut sessions = Sessions::new(2000, 1, 0);
-        sessions.track(S, 4000, Some(C), 500);
+        sessions.track(S, 4000, Some(Owner::Conn(C)), 500);
         sessions
     }
 
@@ -213,7 +261,7 @@ mod tests {
     #[test]
     fn hc_74_the_newest_attachment_wins() {
         let mut sessions = tracked();
-        assert_eq!(sessions.attach(S, ConnId(2), 6000, 1000), Some(C));
+        assert_eq!(sessions.attach(S, Owner::Conn(ConnId(2)), 6000, 1000), Some(Owner::Conn(C)));
         sessions.detach(S, C);
         assert_eq!(sessions.remove(S), Some(ConnId(2)));
     }

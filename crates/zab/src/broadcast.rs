@@ -30,6 +30,8 @@ impl std::error::Error for Exhausted {}
 #[derive(Debug)]
 pub struct Broadcast {
     quorum: Quorum,
+    /// A membership on its way: who decides from this transaction on, besides those who did before.
+    next: Option<(Zxid, Quorum)>,
     last_proposed: Zxid,
     committed: Zxid,
     acked: BTreeMap<ServerId, Zxid>,
@@ -38,7 +40,7 @@ pub struct Broadcast {
 impl Broadcast {
     /// Leads on from `last`, the newest transaction in the leader's log, all of which a quorum has.
     pub fn new(quorum: Quorum, last: Zxid) -> Self {
-        Self { quorum, last_proposed: last, committed: last, acked: BTreeMap::new() }
+        Self { quorum, next: None, last_proposed: last, committed: last, acked: BTreeMap::new() }
     }
 
     /// The zxid given out last.
@@ -74,19 +76,54 @@ impl Broadcast {
         Ok(())
     }
 
+    /// The transaction just proposed brings a new membership: it and those after it need a quorum of
+    /// both (HC-148), until it is committed; then the new one decides alone.
+    pub fn stage(&mut self, next: Quorum) {
+        self.next = Some((self.last_proposed, next));
+    }
+
     /// Takes note that `from` has stored everything up to `zxid`, and returns the commit point.
     ///
     /// Acknowledgements are cumulative because each log is contiguous, so commits cannot overtake
     /// one another (HC-51). Ones from servers without a vote, for transactions never proposed, or
     /// older than what is known change nothing.
     pub fn ack(&mut self, from: ServerId, zxid: Zxid) -> Zxid {
-        if self.quorum.is_voter(from) && zxid <= self.last_proposed {
+        let votes = self.quorum.is_voter(from) || self.next.as_ref().is_some_and(|(_, q)| q.is_voter(from));
+        if votes && zxid <= self.last_proposed {
             let known = self.acked.entry(from).or_insert(zxid);
             *known = zxid.max(*known);
-            let reached = self.quorum.reached(|id| self.acked.get(&id).copied());
-            self.committed = reached.map_or(self.committed, |r| r.max(self.committed));
+            self.advance();
         }
         self.committed
+    }
+
+    fn advance(&mut self) {
+        let acked = &self.acked;
+        let reached = |quorum: &Quorum| quorum.reached(|id| acked.get(&id).copied());
+        let Some(mut point) = reached(&self.quorum) else { return };
+        if let Some((staged, next)) = &self.next
+            && point >= *staged
+        {
+            match reached(next).filter(|both| both >= staged) {
+                Some(both) => {
+                    point = both;
+                    self.quorum = next.clone();
+                    self.next = None;
+                }
+                None => point = Zxid(staged.0 - 1),
+            }
+        }
+        self.committed = self.committed.max(point);
+    }
+
+    /// Forgets what a server has stored: its connection is gone, and it may be told to cut its log.
+    pub fn forget(&mut self, from: ServerId) {
+        self.acked.remove(&from);
+    }
+
+    /// What a server is known to have stored.
+    pub fn acked(&self, from: ServerId) -> Option<Zxid> {
+        self.acked.get(&from).copied()
     }
 }
 

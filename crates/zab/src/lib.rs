@@ -5,6 +5,7 @@
 //!
 //! * [`Config`] and [`Quorum`]: who takes part, and which sets of servers may decide.
 //! * [`Election`]: which server leads.
+//! * [`Leader`] and [`Learner`]: discovery, synchronization and broadcast, from both ends of a link.
 //! * [`Broadcast`]: what is committed.
 //!
 //! No sockets, files, threads or clock: values in, values out.
@@ -13,12 +14,19 @@ mod broadcast;
 mod config;
 mod config_text;
 mod election;
+mod history;
+mod leader;
+mod learner;
 mod link;
 mod quorum;
+mod sync;
 
 pub use broadcast::{Broadcast, Exhausted};
 pub use config::{Address, Config, Member, MemberRole};
 pub use config_text::{ConfigLine, ConfigProblem, ConfigTextError};
 pub use election::{Ballots, Decision, Election, ElectionSettings};
+pub use history::follows;
+pub use leader::{Leader, LeaderEvent, LeaderSettings};
+pub use learner::{Learner, LearnerEvent, LearnerSettings, LearnerStart};
 pub use link::{LinkId, Record, Transport};
 pub use quorum::{Quorum, ServerId};

@@ -39,7 +39,15 @@ pub(super) struct Outcome {
     /// All voters have to be told the proposal.
     pub(super) announce: bool,
     /// The search is over; what was to be told is told first.
-    pub(super) elected: Option<Candidate>,
+    pub(super) elected: Option<Elected>,
+}
+
+/// Who was elected.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Elected {
+    pub(super) candidate: Candidate,
+    /// In which round: an older one, if an established ensemble is joined.
+    pub(super) round: i64,
 }
 
 /// How many stand behind the proposal.
@@ -128,17 +136,17 @@ impl Looking {
         from: ServerId,
         vote: Ballot,
     ) -> Outcome {
+        let joined = Elected { candidate: vote.candidate, round: vote.round };
         let mut is_news = self.established.record(from, vote);
         if vote.round == self.round {
             // As in the reference, a vote in this table is matched by its leader alone.
             is_news |= self.votes.record(from, Ballot { version: 0, ..vote });
             if self.is_led_in_round(around, &vote) {
-                return Outcome { announce: false, elected: Some(vote.candidate) };
+                return Outcome { announce: false, elected: Some(joined) };
             }
         }
         if self.is_led_by(around, &self.established, &vote, false) {
-            self.round = vote.round;
-            return Outcome { announce: false, elected: Some(vote.candidate) };
+            return Outcome { announce: false, elected: Some(joined) };
         }
         Outcome { announce: false, elected: self.judge(around, now_ms, is_news) }
     }
@@ -199,7 +207,7 @@ impl Looking {
             self.verdict_at_ms = None;
             if self.support(around) != Support::TooFew {
                 if !around.is_out_of_reach(self.proposal.leader) {
-                    return Outcome { announce: false, elected: Some(self.proposal) };
+                    return Outcome { announce: false, elected: Some(self.elected()) };
                 }
                 // Endorsing the dead for ever would help nobody (HC-03).
                 self.rounds_given_up = self.rounds_given_up.saturating_add(1);
@@ -226,6 +234,10 @@ impl Looking {
         Ballot { candidate, round, state: PeerState::Looking, version: VERSION }
     }
 
+    fn elected(&self) -> Elected {
+        Elected { candidate: self.proposal, round: self.round }
+    }
+
     fn enter(&mut self, round: i64) {
         self.round = round;
         self.votes.clear();
@@ -234,13 +246,13 @@ impl Looking {
 
     /// Whether the proposal is elected. News starts the wait for something better anew, and lets the
     /// proposal be told again soon: whoever just came to be heard may have missed it.
-    pub(super) fn judge(&mut self, around: &Surroundings, now_ms: u64, is_news: bool) -> Option<Candidate> {
+    pub(super) fn judge(&mut self, around: &Surroundings, now_ms: u64, is_news: bool) -> Option<Elected> {
         if is_news {
             self.interval_ms = around.settings.min_notification_interval_ms;
             self.announce_at_ms = self.announce_at_ms.min(now_ms.saturating_add(self.interval_ms));
         }
         match self.support(around) {
-            Support::Everybody => return Some(self.proposal),
+            Support::Everybody => return Some(self.elected()),
             Support::TooFew => self.verdict_at_ms = None,
             Support::Quorum if is_news || self.verdict_at_ms.is_none() => {
                 self.verdict_at_ms = Some(now_ms.saturating_add(self.wait_ms(around)));

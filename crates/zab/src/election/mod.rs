@@ -18,7 +18,7 @@ mod votes;
 use crate::config::Config;
 use crate::quorum::ServerId;
 use electorate::Electorate;
-use looking::{Looking, Outcome, Surroundings};
+use looking::{Elected, Looking, Outcome, Surroundings};
 use proto::Zxid;
 use proto::peer::notification::VERSION;
 use proto::peer::{Notification, PeerState};
@@ -78,6 +78,9 @@ impl Ballots for Vec<(ServerId, Notification)> {
 pub struct Election {
     around: Surroundings,
     phase: Phase,
+    /// The highest round it ever voted in: joining an ensemble can take it back to an older one, and its
+    /// votes in one round must only become better.
+    highest_round: i64,
     /// Servers without a vote that asked during this search.
     askers: BTreeSet<ServerId>,
     decision: Option<Decision>,
@@ -106,6 +109,7 @@ impl Election {
         Self {
             around: Surroundings { me, electorate, unreachable: BTreeSet::new(), settings },
             phase: Phase::Silent { round: 0 },
+            highest_round: 0,
             askers: BTreeSet::new(),
             decision: None,
             newer_config: None,
@@ -123,7 +127,8 @@ impl Election {
         };
         self.decision = None;
         self.askers.clear();
-        let mut looking = Looking::new(&self.around, now_ms, self.round().saturating_add(1), own);
+        let round = self.highest_round.max(self.round()).saturating_add(1);
+        let mut looking = Looking::new(&self.around, now_ms, round, own);
         let elected = looking.judge(&self.around, now_ms, false);
         self.phase = Phase::Looking(looking);
         self.perform(Outcome { announce: true, elected }, out);
@@ -285,11 +290,12 @@ impl Election {
                 self.answer(voter, out);
             }
         }
-        let Some(vote) = outcome.elected else { return };
-        self.phase = Phase::Settled(Settled::new(self.round(), vote));
-        self.decision = Some(match vote.leader == self.around.me {
+        let Some(Elected { candidate, round }) = outcome.elected else { return };
+        self.highest_round = self.highest_round.max(self.round());
+        self.phase = Phase::Settled(Settled::new(round, candidate));
+        self.decision = Some(match candidate.leader == self.around.me {
             true => Decision::Lead,
-            false => Decision::Follow(vote.leader),
+            false => Decision::Follow(candidate.leader),
         });
         for asker in std::mem::take(&mut self.askers) {
             self.answer(asker, out);

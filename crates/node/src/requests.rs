@@ -1,0 +1,376 @@
+//! What clients ask: sessions, writes, reads behind writes, `sync`.
+//!
+//! Per connection the node keeps what it has submitted and not been answered, so that replies leave
+//! in request order and a read behind a write sees that write and none after it.
+
+use crate::apply::drain_reads;
+use crate::connection::SubmissionKind;
+use crate::delivery::{ConnId, Delivery, Outbox, What};
+use crate::member::{Node, Proposal, Request};
+use crate::roles::Duty;
+use crate::sessions::Owner;
+use proto::acl::Id;
+use proto::peer::Forwarded;
+use proto::txn::{TxnHeader, encode_entry};
+use proto::{ErrorCode, OpCode, Reader, SessionId, Zxid, session};
+use std::collections::{BTreeMap, VecDeque};
+use std::sync::Arc;
+use tree::{Context, WriteOp};
+
+/// Sessions expired in one step: a mass expiry must not hold up everything else (HC-79).
+const EXPIRE_SLICE: usize = 256;
+/// What an entry usually has beyond the request it comes from: header, digest, a longer name.
+const ENTRY_OVERHEAD: usize = 96;
+
+/// Something a connection submitted and has no answer to.
+#[derive(Debug)]
+pub(crate) enum Pending {
+    Write {
+        xid: i32,
+        op: OpCode,
+        started_ms: u64,
+        /// Its transaction; `None` when the leader is elsewhere: then session and xid tell.
+        zxid: Option<Zxid>,
+    },
+    Read(Request),
+    Sync {
+        request: Request,
+        done: bool,
+    },
+    Refusal {
+        xid: i32,
+        zxid: Option<Zxid>,
+        code: ErrorCode,
+        started_ms: u64,
+        last: bool,
+    },
+}
+
+impl Pending {
+    /// Whether it keeps what is behind it waiting.
+    pub(crate) fn waits(&self) -> bool {
+        matches!(self, Self::Write { .. } | Self::Sync { done: false, .. })
+    }
+}
+
+/// A connection with a session, or about to have one.
+#[derive(Debug)]
+pub(crate) struct Attached {
+    pub(crate) session: SessionId,
+    pub(crate) auth: Arc<[Id]>,
+    pub(crate) pending: VecDeque<Pending>,
+}
+
+impl Attached {
+    fn new(session: SessionId, auth: Arc<[Id]>) -> Self {
+        Self { session, auth, pending: VecDeque::new() }
+    }
+
+    /// The write at the head of the queue, if this transaction is its outcome.
+    pub(crate) fn take_answered(&mut self, header: &TxnHeader) -> Option<(OpCode, u64)> {
+        let session = self.session;
+        let is_it = |pending: &mut Pending| match pending {
+            Pending::Write { zxid: Some(zxid), .. } => *zxid == header.zxid,
+            Pending::Write { xid, zxid: None, .. } => *xid == header.cxid && session == header.client_id,
+            _ => false,
+        };
+        match self.pending.pop_front_if(is_it)? {
+            Pending::Write { op, started_ms, .. } => Some((op, started_ms)),
+            _ => None,
+        }
+    }
+
+    pub(crate) fn finish_sync(&mut self, xid: i32) {
+        for pending in &mut self.pending {
+            if let Pending::Sync { request, done } = pending
+                && request.xid == xid
+                && !*done
+            {
+                *done = true;
+                return;
+            }
+        }
+    }
+}
+
+/// A connection that wants a session, the timeout granted, and the connection's identities.
+pub(crate) type Renewal = (ConnId, i32, Arc<[Id]>);
+
+/// What waits for the leader's word.
+#[derive(Debug, Default)]
+pub(crate) struct Clients {
+    /// Sessions being created, and the connections that asked.
+    pub(crate) opening: BTreeMap<SessionId, ConnId>,
+    /// Sessions a leader was asked about, oldest question first.
+    pub(crate) renewing: BTreeMap<SessionId, VecDeque<Renewal>>,
+    /// `sync` requests on their way to the leader, oldest first.
+    pub(crate) syncing: VecDeque<(ConnId, i32)>,
+    /// `sync` requests answered once this zxid is applied.
+    pub(crate) synced: VecDeque<(Zxid, ConnId, i32)>,
+    /// Sessions heard from since the leader asked last.
+    pub(crate) touched: BTreeMap<SessionId, i32>,
+}
+
+impl Node {
+    pub(crate) fn on_submission(&mut self, conn: ConnId, kind: SubmissionKind, out: &mut impl Outbox) {
+        if self.store.serving() != crate::Serving::Yes {
+            return out.deliver(Delivery { conn, what: What::Close });
+        }
+        match kind {
+            SubmissionKind::Open { timeout_ms, auth } => self.open(conn, timeout_ms, auth, out),
+            SubmissionKind::Renew { session, password, timeout_ms, auth } => {
+                self.renew(conn, session, &password, timeout_ms, auth, out);
+            }
+            SubmissionKind::Auth(auth) => {
+                if let Some(attached) = self.conns.get_mut(&conn) {
+                    attached.auth = auth;
+                }
+            }
+            SubmissionKind::Write(request) => self.write(conn, request, out),
+            SubmissionKind::Sync(request) => self.sync(conn, request, out),
+            SubmissionKind::Read(request) => self.defer(conn, Pending::Read(request), out),
+            SubmissionKind::Refuse { xid, zxid, code, started_ms, last } => {
+                self.defer(conn, Pending::Refusal { xid, zxid, code, started_ms, last }, out);
+            }
+        }
+    }
+
+    /// A new session exists once its transaction is committed; its client hears of it then.
+    fn open(&mut self, conn: ConnId, wanted_ms: i32, auth: Arc<[Id]>, out: &mut impl Outbox) {
+        let timeout_ms = self.settings.negotiate(wanted_ms);
+        let session = self.sessions.fresh_id();
+        self.sessions.track(session, timeout_ms, Some(Owner::Conn(conn)), self.now.monotonic_ms);
+        self.conns.insert(conn, Attached::new(session, auth));
+        self.clients.opening.insert(session, conn);
+        if let Duty::Learning(learner) = &self.duty {
+            let (op, body) = (OpCode::CreateSession.code(), timeout_ms.to_be_bytes());
+            learner.request(&Forwarded { session, cxid: 0, op, body: &body }, &[], out);
+        } else {
+            self.propose(session, 0, &WriteOp::CreateSession { timeout_ms }, Some(conn), &[], 0, out);
+        }
+    }
+
+    /// Takes a session up again on another connection. A wrong password and a session that is gone
+    /// get the same answer (HC-83).
+    fn renew(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        password: &[u8],
+        wanted_ms: i32,
+        auth: Arc<[Id]>,
+        out: &mut impl Outbox,
+    ) {
+        let timeout_ms = self.settings.negotiate(wanted_ms);
+        let is_owner = password == session::password(session);
+        if let Duty::Learning(learner) = &self.duty
+            && is_owner
+        {
+            learner.revalidate(session, timeout_ms, out);
+            self.clients.renewing.entry(session).or_default().push_back((conn, timeout_ms, auth));
+            return;
+        }
+        let valid = is_owner && self.sessions.is_live(session);
+        self.renewed(conn, session, timeout_ms, auth, valid, out);
+    }
+
+    /// Attaches a session to a connection, or refuses.
+    pub(crate) fn renewed(
+        &mut self,
+        conn: ConnId,
+        session: SessionId,
+        timeout_ms: i32,
+        auth: Arc<[Id]>,
+        valid: bool,
+        out: &mut impl Outbox,
+    ) {
+        if !valid {
+            return out.deliver(Delivery { conn, what: What::Refused });
+        }
+        let (owner, now_ms) = (Owner::Conn(conn), self.now.monotonic_ms);
+        if !self.sessions.is_live(session) {
+            self.sessions.track(session, timeout_ms, None, now_ms);
+        }
+        if let Some(Owner::Conn(old)) = self.sessions.attach(session, owner, timeout_ms, now_ms) {
+            out.deliver(Delivery { conn: old, what: What::Close });
+        }
+        self.conns.insert(conn, Attached::new(session, auth));
+        out.deliver(Delivery { conn, what: What::Opened { session, timeout_ms } });
+    }
+
+    fn write(&mut self, conn: ConnId, request: Request, out: &mut impl Outbox) {
+        let Some(attached) = self.conns.get_mut(&conn) else { return };
+        let (session, auth) = (attached.session, Arc::clone(&attached.auth));
+        let Request { xid, op, body, started_ms } = request;
+        if let Duty::Learning(learner) = &self.duty {
+            attached.pending.push_back(Pending::Write { xid, op, started_ms, zxid: None });
+            let op = op.code();
+            return learner.request(&Forwarded { session, cxid: xid, op, body: &body }, &auth, out);
+        }
+        let refusal = |code| Pending::Refusal { xid, zxid: None, code, started_ms, last: false };
+        if !self.sessions.is_live(session) {
+            return self.defer(conn, refusal(ErrorCode::SessionExpired), out);
+        }
+        let origin = Some(conn);
+        let zxid = match WriteOp::decode(op, &mut Reader::new(&body)) {
+            Ok(_) if !self.sessions.owns(session, Owner::Conn(conn)) => {
+                return out.deliver(Delivery { conn, what: What::Close });
+            }
+            Ok(write) => {
+                if op == OpCode::CloseSession {
+                    self.sessions.set_closing(session);
+                }
+                self.propose(session, xid, &write, origin, &auth, body.len(), out)
+            }
+            // The reference numbers and logs an undecodable multi, other requests not.
+            Err(_) if op == OpCode::Multi => {
+                self.propose_error(session, xid, ErrorCode::MarshallingError, origin, out)
+            }
+            Err(_) => return self.defer(conn, refusal(ErrorCode::MarshallingError), out),
+        };
+        if let (Some(zxid), Some(attached)) = (zxid, self.conns.get_mut(&conn)) {
+            attached.pending.push_back(Pending::Write { xid, op, started_ms, zxid: Some(zxid) });
+        }
+    }
+
+    /// `sync` is answered once everything proposed before it is applied here (HC-54).
+    fn sync(&mut self, conn: ConnId, request: Request, out: &mut impl Outbox) {
+        let Some(attached) = self.conns.get_mut(&conn) else { return };
+        let xid = request.xid;
+        match &self.duty {
+            Duty::Learning(learner) => {
+                let (session, op) = (attached.session, request.op.code());
+                let forwarded = Forwarded { session, cxid: xid, op, body: &request.body };
+                learner.request(&forwarded, &attached.auth, out);
+                self.clients.syncing.push_back((conn, xid));
+            }
+            Duty::Leading(leader) => self.clients.synced.push_back((leader.last_proposed(), conn, xid)),
+            _ => self.clients.synced.push_back((self.ledger.last_logged(), conn, xid)),
+        }
+        attached.pending.push_back(Pending::Sync { request, done: false });
+        self.apply_committed(out);
+    }
+
+    /// Decides a write, numbers it, logs it and sends it to the learners.
+    #[allow(clippy::too_many_arguments, reason = "each is a different thing about one request")]
+    pub(crate) fn propose(
+        &mut self,
+        session: SessionId,
+        cxid: i32,
+        op: &WriteOp<'_>,
+        origin: Option<ConnId>,
+        auth: &[Id],
+        body_bytes: usize,
+        out: &mut impl Outbox,
+    ) -> Option<Zxid> {
+        let zxid = self.next_zxid(out)?;
+        let context = Context { zxid, time_ms: self.now.wall_ms, session, cxid, auth };
+        let prepared = tree::prepare(&self.store.view().tree, &mut self.outstanding, &context, op);
+        self.log(prepared, body_bytes, origin, out);
+        Some(zxid)
+    }
+
+    /// Gives a refusal its place in the order.
+    pub(crate) fn propose_error(
+        &mut self,
+        session: SessionId,
+        cxid: i32,
+        code: ErrorCode,
+        origin: Option<ConnId>,
+        out: &mut impl Outbox,
+    ) -> Option<Zxid> {
+        let zxid = self.next_zxid(out)?;
+        let context = Context { zxid, time_ms: self.now.wall_ms, session, cxid, auth: &[] };
+        self.log(tree::prepare_error(&context, code), 0, origin, out);
+        Some(zxid)
+    }
+
+    fn log(
+        &mut self,
+        prepared: tree::Prepared,
+        body_bytes: usize,
+        origin: Option<ConnId>,
+        out: &mut impl Outbox,
+    ) {
+        let mut bytes = Vec::with_capacity(ENTRY_OVERHEAD + body_bytes);
+        encode_entry(&prepared.header, &prepared.txn, prepared.digest, &mut bytes);
+        for warning in prepared.warnings {
+            out.quota_exceeded(warning);
+        }
+        let (zxid, entry) = (prepared.header.zxid, proto::peer::Entry::from(bytes));
+        self.ledger.append(zxid, Arc::clone(&entry), out);
+        if let Duty::Leading(leader) = &mut self.duty {
+            leader.propose(zxid, &entry, out);
+        }
+        let (header, txn) = (prepared.header, prepared.txn);
+        self.tail.push_back(Proposal { header, txn, digest: None, origin });
+    }
+
+    fn next_zxid(&mut self, out: &mut impl Outbox) -> Option<Zxid> {
+        match &mut self.duty {
+            Duty::Alone(broadcast) => {
+                let numbered = broadcast.propose().or_else(|_| {
+                    broadcast.next_epoch()?;
+                    broadcast.propose()
+                });
+                if let Err(exhausted) = numbered {
+                    self.stopped = Some(exhausted);
+                }
+                numbered.ok()
+            }
+            Duty::Leading(leader) => match leader.next_zxid() {
+                Ok(zxid) => Some(zxid),
+                Err(exhausted) => {
+                    self.leave(&exhausted.to_string(), out);
+                    None
+                }
+            },
+            _ => None,
+        }
+    }
+
+    /// Queues behind the connection's outstanding writes, or answers at once when there are none.
+    fn defer(&mut self, conn: ConnId, pending: Pending, out: &mut impl Outbox) {
+        let Some(attached) = self.conns.get_mut(&conn) else { return };
+        attached.pending.push_back(pending);
+        if attached.pending.len() == 1 {
+            let store = Arc::clone(&self.store);
+            let view = store.view();
+            drain_reads(attached, conn, &view.tree, view.watches, out);
+        }
+    }
+
+    pub(crate) fn on_touched(&mut self, session: SessionId) {
+        self.sessions.touch(session, self.now.monotonic_ms);
+        if let Duty::Learning(_) = self.duty
+            && let Some(timeout_ms) = self.sessions.timeout_ms(session)
+        {
+            self.clients.touched.insert(session, timeout_ms);
+        }
+    }
+
+    pub(crate) fn on_disconnected(&mut self, conn: ConnId) {
+        self.store.watches().remove_watcher(conn.into());
+        if let Some(attached) = self.conns.remove(&conn) {
+            self.sessions.detach(attached.session, conn);
+            if let Duty::Learning(_) = self.duty
+                && self.sessions.conn(attached.session).is_none()
+            {
+                self.sessions.remove(attached.session);
+            }
+        }
+    }
+
+    /// Closes sessions whose time is up: the leader's decision, and a transaction.
+    pub(crate) fn expire_sessions(&mut self, out: &mut impl Outbox) {
+        let due = self.sessions.expired(self.now.monotonic_ms);
+        for session in due.into_iter().take(EXPIRE_SLICE) {
+            self.sessions.set_closing(session);
+            self.propose(session, 0, &WriteOp::CloseSession, None, &[], 0, out);
+        }
+    }
+
+    pub(crate) fn delete_container(&mut self, path: String, out: &mut impl Outbox) {
+        self.propose(SessionId::NONE, 0, &WriteOp::DeleteContainer(path.into()), None, &[], 0, out);
+    }
+}

@@ -1,0 +1,280 @@
+//! The leader's side of ZAB: discovery, synchronization of each learner, broadcast.
+//!
+//! One value for one term of leadership. Learners are known by their links; what a link says is a packet,
+//! and what follows for the member around it is a [`LeaderEvent`].
+//!
+//! //= java: Leader, LearnerHandler
+
+mod learners;
+mod terms;
+
+use crate::broadcast::{Broadcast, Exhausted};
+use crate::config::Config;
+use crate::history::History;
+use crate::link::{LinkId, Record, Transport};
+use crate::quorum::{Quorum, ServerId};
+use learners::Learner;
+use proto::peer::{Entry, Packet, PacketKind};
+use proto::{SessionId, Zxid};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
+
+/// What a term is run by.
+#[derive(Debug, Clone)]
+pub struct LeaderSettings {
+    /// A tick, milliseconds.
+    pub tick_ms: u64,
+    /// Ticks to get a quorum, and for a learner to synchronize.
+    pub init_limit: u32,
+    /// Ticks a learner may be silent or behind.
+    pub sync_limit: u32,
+    /// Committed transactions kept in memory, at least.
+    pub history_count: usize,
+    /// Always synchronize by snapshot.
+    pub force_snapshot: bool,
+    /// How long voters may look elsewhere before a leader that is not established gives up, milliseconds.
+    pub patience_ms: u64,
+}
+
+/// What follows from a learner's packet for the member.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaderEvent {
+    /// Make this durable, and report it with [`Leader::on_recorded`].
+    Record(Record),
+    /// A quorum has this history: clients may be served, transactions proposed.
+    Established,
+    /// A membership proposed in an earlier term is in force with this one.
+    Activated(Config),
+    /// [`Leader::committed`] has moved.
+    Committed,
+    /// A client's request, forwarded.
+    Request {
+        /// By whom.
+        link: LinkId,
+        /// The packet as it came.
+        packet: Packet,
+    },
+    /// Sessions heard from.
+    Touched(Vec<(SessionId, i32)>),
+    /// A learner asks whether a session lives; answer with [`Leader::answer_revalidation`].
+    Revalidate {
+        /// Who asks.
+        link: LinkId,
+        /// Which session.
+        session: SessionId,
+        /// Its timeout, milliseconds.
+        timeout_ms: i32,
+    },
+    /// A learner is gone.
+    Gone(LinkId),
+    /// This term is over.
+    StepDown(String),
+}
+
+/// How far a term has come.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// Collecting accepted epochs.
+    Discovery,
+    /// The new epoch is on its way to the disk.
+    AcceptingEpoch,
+    /// Collecting what learners have, as answers to the new epoch.
+    Acknowledging,
+    /// This history is the one; the epoch is on its way to the disk.
+    StoringEpoch,
+    /// Learners are being synchronized.
+    Synchronization,
+    /// Established.
+    Broadcast,
+}
+
+/// A server during its term as leader.
+#[derive(Debug)]
+pub struct Leader {
+    me: ServerId,
+    config: Config,
+    /// A membership proposed and not committed.
+    staged: Option<Config>,
+    settings: LeaderSettings,
+    started_ms: u64,
+    phase: Phase,
+    /// The epoch of this term, once decided; before, the highest seen plus one.
+    epoch: u32,
+    /// This server's own history: current epoch before this term, and last transaction.
+    summary: (u32, Zxid),
+    learners: BTreeMap<LinkId, Learner>,
+    connected: BTreeSet<ServerId>,
+    epoch_acks: BTreeSet<ServerId>,
+    new_leader_acks: BTreeSet<ServerId>,
+    broadcast: Broadcast,
+    history: History,
+    /// What the member has applied.
+    applied: Zxid,
+    next_check_ms: u64,
+    /// `sync` requests that wait for a commit.
+    syncs: VecDeque<(Zxid, LinkId)>,
+}
+
+impl Leader {
+    /// Begins a term. Everything up to `last` is in this server's log, durable, and applied.
+    pub fn new(
+        me: ServerId,
+        config: Config,
+        staged: Option<Config>,
+        settings: LeaderSettings,
+        (accepted_epoch, current_epoch, last): (u32, u32, Zxid),
+        now_ms: u64,
+    ) -> Self {
+        let mut broadcast = Broadcast::new(config.quorum(), last);
+        if let Some(staged) = &staged {
+            broadcast.stage(staged.quorum());
+        }
+        Self {
+            me,
+            broadcast,
+            config,
+            staged,
+            started_ms: now_ms,
+            phase: Phase::Discovery,
+            epoch: accepted_epoch.max(current_epoch).max(last.epoch()) + 1,
+            summary: (current_epoch, last),
+            learners: BTreeMap::new(),
+            connected: BTreeSet::from([me]),
+            epoch_acks: BTreeSet::from([me]),
+            new_leader_acks: BTreeSet::new(),
+            history: History::after_log(last),
+            applied: last,
+            next_check_ms: now_ms + settings.tick_ms / 2,
+            settings,
+            syncs: VecDeque::new(),
+        }
+    }
+
+    /// To be called once after [`Leader::new`]: a sole voter is a quorum already.
+    pub fn start(&mut self, events: &mut Vec<LeaderEvent>) {
+        self.decide_epoch(events);
+    }
+
+    /// The epoch of this term, as far as known.
+    pub fn epoch(&self) -> u32 {
+        self.epoch
+    }
+
+    /// Whether transactions may be proposed.
+    pub fn is_established(&self) -> bool {
+        self.phase == Phase::Broadcast
+    }
+
+    /// Everything up to here may be applied.
+    pub fn committed(&self) -> Zxid {
+        self.broadcast.committed()
+    }
+
+    /// The zxid given out last.
+    pub fn last_proposed(&self) -> Zxid {
+        self.broadcast.last_proposed()
+    }
+
+    /// The links to all learners.
+    pub fn links(&self) -> impl Iterator<Item = LinkId> {
+        self.learners.keys().copied()
+    }
+
+    /// `sync` requests of learners that wait.
+    pub fn pending_syncs(&self) -> usize {
+        self.syncs.len()
+    }
+
+    /// A quorum verifier of every membership in force.
+    fn quorums(&self) -> impl Iterator<Item = Quorum> {
+        std::iter::once(self.config.quorum()).chain(self.staged.as_ref().map(Config::quorum))
+    }
+
+    fn is_quorum(&self, servers: &BTreeSet<ServerId>) -> bool {
+        self.quorums().all(|quorum| quorum.contains(servers))
+    }
+
+    fn votes(&self, id: ServerId) -> bool {
+        self.config.is_voter(id) || self.staged.as_ref().is_some_and(|c| c.is_voter(id))
+    }
+
+    /// Gives out the next zxid.
+    ///
+    /// # Errors
+    /// [`Exhausted`]: the term has to end, because its counter would wrap (HC-58).
+    pub fn next_zxid(&mut self) -> Result<Zxid, Exhausted> {
+        self.broadcast.propose()
+    }
+
+    /// Sends the transaction that just got `zxid` to every learner that is being forwarded to.
+    pub fn propose(&mut self, zxid: Zxid, entry: &Entry, out: &mut impl Transport) {
+        self.history.push(zxid, entry.clone());
+        for (link, learner) in &mut self.learners {
+            if learner.forwards && learner.follows {
+                learner.sent = zxid;
+                out.send(*link, proposal(zxid, entry));
+            }
+        }
+    }
+
+    /// This server has stored everything up to `zxid` itself.
+    pub fn on_stored(&mut self, zxid: Zxid, events: &mut Vec<LeaderEvent>, out: &mut impl Transport) {
+        self.ack(self.me, zxid, events, out);
+    }
+
+    fn ack(&mut self, from: ServerId, zxid: Zxid, events: &mut Vec<LeaderEvent>, out: &mut impl Transport) {
+        let before = self.broadcast.committed();
+        if self.phase != Phase::Broadcast || self.broadcast.ack(from, zxid) == before {
+            return;
+        }
+        let committed = self.broadcast.committed();
+        for (zxid, entry) in self.history.after(before).take_while(|(zxid, _)| *zxid <= committed) {
+            for (link, learner) in self.learners.iter().filter(|(_, l)| l.forwards) {
+                let packet = match learner.follows {
+                    true => Packet::new(PacketKind::Commit, *zxid),
+                    false => Packet { kind: PacketKind::Inform, ..proposal(*zxid, entry) },
+                };
+                out.send(*link, packet);
+            }
+        }
+        for learner in self.learners.values_mut().filter(|l| l.forwards && !l.follows) {
+            learner.sent = committed;
+        }
+        while let Some((_, link)) = self.syncs.pop_front_if(|(zxid, _)| *zxid <= committed) {
+            out.send(link, Packet::new(PacketKind::Sync, Zxid::ZERO));
+        }
+        events.push(LeaderEvent::Committed);
+    }
+
+    /// The member has applied everything up to `zxid`: older transactions may be forgotten.
+    pub fn on_applied(&mut self, zxid: Zxid) {
+        self.applied = zxid;
+        self.history.trim(self.settings.history_count, zxid);
+    }
+
+    /// A learner's client asks for `sync`.
+    pub fn sync(&mut self, link: LinkId, out: &mut impl Transport) {
+        let last = self.broadcast.last_proposed();
+        if self.broadcast.committed() >= last {
+            out.send(link, Packet::new(PacketKind::Sync, Zxid::ZERO));
+        } else {
+            self.syncs.push_back((last, link));
+        }
+    }
+
+    /// Tells a learner whether a session lives.
+    pub fn answer_revalidation(
+        &self,
+        link: LinkId,
+        session: SessionId,
+        valid: bool,
+        out: &mut impl Transport,
+    ) {
+        let mut data = session.0.to_be_bytes().to_vec();
+        data.push(u8::from(valid));
+        out.send(link, Packet::with(PacketKind::Revalidate, Zxid(-1), data));
+    }
+}
+
+fn proposal(zxid: Zxid, entry: &Entry) -> Packet {
+    Packet { kind: PacketKind::Proposal, zxid, data: Some(entry.clone()), auth: None }
+}
