@@ -152,7 +152,7 @@ impl<'a> EventLoop<'a> {
         }
         let mut wait = WAIT_MAX;
         let now_ms = self.shared.clock.now().monotonic_ms;
-        if self.index == 0 {
+        if self.index == 0 && self.shared.peers.is_none() {
             wait = wait.min(Duration::from_millis(self.next_tick_ms.saturating_sub(now_ms)));
         }
         if !self.stalled.is_empty() {
@@ -326,23 +326,12 @@ impl<'a> EventLoop<'a> {
         for conn in self.gone.drain(..) {
             node.step(self.now, Input::Disconnected(conn), &mut self.courier);
         }
-        self.release(node);
+        self.shared.release(node, &mut self.courier, self.now);
     }
 
-    fn release(&mut self, node: parking_lot::MutexGuard<'_, node::Node>) {
-        self.courier.flush();
-        self.shared.outstanding.store(node.outstanding(), Ordering::Relaxed);
-        let stopped = node.stopped();
-        drop(node);
-        self.courier.notify();
-        if let Some(exhausted) = stopped {
-            self.shared.stop(Err(exhausted.to_string()));
-        }
-    }
-
-    /// The first loop keeps the node's time.
+    /// The first loop keeps the node's time, where there is no peer thread to do it.
     fn tick(&mut self) {
-        if self.index != 0 || self.now.monotonic_ms < self.next_tick_ms {
+        if self.index != 0 || self.shared.peers.is_some() || self.now.monotonic_ms < self.next_tick_ms {
             return;
         }
         // Whoever was heard from must not expire for want of passing it on.
@@ -352,7 +341,7 @@ impl<'a> EventLoop<'a> {
         node.step(self.now, Input::Tick, &mut self.courier);
         let next_ms = (self.now.monotonic_ms / tick_ms + 1) * tick_ms;
         self.next_tick_ms = next_ms.min(node.next_deadline().max(self.now.monotonic_ms + 1));
-        self.release(node);
+        self.shared.release(node, &mut self.courier, self.now);
     }
 
     /// Passes on what the node delivered.

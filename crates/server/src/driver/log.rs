@@ -88,7 +88,7 @@ fn write(shared: &Shared, log: &mut TxnLog, batch: &mut Batch, stored: &mut u64)
     }
     *stored += count;
     shared.log.set_stored(*stored);
-    shared.mailboxes[batch.from].wake();
+    shared.wake(batch.from);
     if shared.snapshots.is_due(count, bytes) {
         log.roll()?;
         shared.snapshots.request();

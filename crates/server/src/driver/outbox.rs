@@ -1,25 +1,33 @@
 //! Carries what the node puts out to the threads that perform it.
 
 use crate::driver::log_queue::LogOp;
+use crate::driver::peers::{Mail, Outgoing, Wanted, Wire};
 use crate::driver::shared::Shared;
 use crate::driver::slab::loop_of;
 use node::{Delivery, Outbox, Role};
 use proto::Zxid;
 use proto::peer::{Entry, Notification, Packet};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use tree::{QuotaWarning, Tree};
 use zab::{Address, LinkId, Record, ServerId, Transport};
 
-/// Collects one event loop's node outputs. Deliveries become visible to their event loops at every
-/// [`Outbox::publish`], what is to be stored reaches the log thread at [`Courier::flush`].
-#[derive(Debug)]
+/// Collects the node outputs of one thread. Deliveries become visible to their event loops at every
+/// [`Outbox::publish`], what is to be stored reaches the log thread at [`Courier::flush`], packets to
+/// other members are written at [`Courier::notify`].
 pub(crate) struct Courier<'a> {
     shared: &'a Shared,
-    /// The event loop that steps the node: it looks into its mailbox by itself.
+    /// The event loop that steps the node: it looks into its mailbox by itself. One more than there are
+    /// stands for the peer thread.
     me: usize,
     deliveries: Vec<Vec<Delivery>>,
     wake: Vec<bool>,
     ops: Vec<LogOp>,
+    /// For the peer thread.
+    mail: Vec<Mail>,
+    wake_peers: bool,
+    /// Links something was sent on.
+    touched: Vec<Arc<Wire>>,
 }
 
 impl<'a> Courier<'a> {
@@ -31,6 +39,9 @@ impl<'a> Courier<'a> {
             deliveries: (0..loops).map(|_| Vec::new()).collect(),
             wake: vec![false; loops],
             ops: Vec::new(),
+            mail: Vec::new(),
+            wake_peers: false,
+            touched: Vec::new(),
         }
     }
 
@@ -38,6 +49,11 @@ impl<'a> Courier<'a> {
     pub(crate) fn flush(&mut self) {
         self.publish();
         self.shared.log.push(&mut self.ops, self.me);
+        if let Some(peers) = &self.shared.peers
+            && !self.mail.is_empty()
+        {
+            self.wake_peers |= peers.put(&mut self.mail);
+        }
     }
 
     /// To be called after the node is unlocked.
@@ -48,6 +64,34 @@ impl<'a> Courier<'a> {
             }
         }
         self.shared.log.notify();
+        for wire in self.touched.drain(..) {
+            wire.flush();
+        }
+        if std::mem::take(&mut self.wake_peers) {
+            self.wake_peer_thread();
+        }
+    }
+
+    /// Interrupts the peer thread's wait, unless this is that thread.
+    pub(crate) fn wake_peer_thread(&self) {
+        if self.me < self.wake.len()
+            && let Some(peers) = &self.shared.peers
+        {
+            peers.wake();
+        }
+    }
+
+    /// The sending half of a link, to be flushed later.
+    fn wire(&mut self, link: LinkId) -> Option<&Wire> {
+        // Few links, and mostly the same ones in turn.
+        let at = match self.touched.iter().position(|wire| wire.id == link) {
+            Some(at) => at,
+            None => {
+                self.touched.push(self.shared.peers.as_ref()?.wire(link)?);
+                self.touched.len() - 1
+            }
+        };
+        self.touched.get(at).map(Arc::as_ref)
     }
 }
 
@@ -55,15 +99,46 @@ impl Transport for Courier<'_> {
     fn append(&mut self, zxid: Zxid, entry: Entry) {
         self.ops.push(LogOp::Append(zxid, entry));
     }
-    fn send(&mut self, _link: LinkId, _packet: Packet) {}
-    fn close(&mut self, _link: LinkId) {}
-    fn dial(&mut self, _leader: ServerId, _addresses: &[Address]) {}
-    fn vote(&mut self, _to: ServerId, _vote: Notification) {}
+
     fn record(&mut self, record: Record) {
         self.ops.push(LogOp::Record(record));
     }
-    fn read_history(&mut self, _link: LinkId, _after: Zxid) {}
-    fn send_snapshot(&mut self, _link: LinkId) {}
+
+    fn send(&mut self, link: LinkId, packet: Packet) {
+        if let Some(wire) = self.wire(link) {
+            wire.send(&packet);
+        }
+    }
+
+    fn close(&mut self, link: LinkId) {
+        if let Some(wire) = self.wire(link) {
+            wire.close();
+        }
+        if let Some(peers) = &self.shared.peers {
+            peers.remove_wire(link);
+            self.mail.push(Mail::Closed(link));
+        }
+    }
+
+    fn dial(&mut self, leader: ServerId, addresses: &[Address]) {
+        self.mail.push(Mail::Dial(leader, addresses.to_vec()));
+    }
+
+    fn vote(&mut self, to: ServerId, vote: Notification) {
+        self.mail.push(Mail::Vote(to, vote));
+    }
+
+    fn read_history(&mut self, link: LinkId, after: Zxid) {
+        if let Some(peers) = &self.shared.peers {
+            peers.history.ask(Wanted { link, after });
+        }
+    }
+
+    fn send_snapshot(&mut self, link: LinkId) {
+        if let Some(wire) = self.shared.peers.as_ref().and_then(|peers| peers.wire(link)) {
+            self.mail.push(Mail::Stream(Box::new(Outgoing::begin(self.shared, wire))));
+        }
+    }
 }
 
 impl Outbox for Courier<'_> {
@@ -75,8 +150,13 @@ impl Outbox for Courier<'_> {
         self.ops.push(LogOp::Install { zxid, tree });
     }
 
-    fn role_changed(&mut self, role: Role, _why: &str) {
+    fn role_changed(&mut self, role: Role, why: &str) {
+        tracing::info!(?role, why, "role changed");
         self.shared.snapshots.role_changed(role);
+    }
+
+    fn diverged(&mut self, zxid: Zxid) {
+        tracing::error!(%zxid, "tree differs from the leader's after this transaction");
     }
 
     fn deliver(&mut self, delivery: Delivery) {

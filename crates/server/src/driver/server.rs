@@ -4,8 +4,9 @@ use crate::config::Config;
 use crate::driver::clock::Clock;
 use crate::driver::event_loop::{EventLoop, WAKER};
 use crate::driver::mailbox::Mailbox;
+use crate::driver::peers::{self, PeerSettings, Peers, Ports, Sockets};
 use crate::driver::shared::{Parts, Shared};
-use crate::driver::{acceptor, log, recovery, snapshots, words};
+use crate::driver::{acceptor, log, member, recovery, snapshots, words};
 use mio::{Poll, Waker};
 use node::{Node, Settings, Store};
 use std::fmt;
@@ -28,6 +29,13 @@ pub enum StartError {
         /// What the system said.
         error: io::Error,
     },
+    /// A port for other members cannot be had.
+    BindPeers {
+        /// The address wanted.
+        address: String,
+        /// What the system said at the last attempt.
+        error: io::Error,
+    },
     /// The system refused a thread or an event queue.
     System(io::Error),
 }
@@ -37,6 +45,9 @@ impl fmt::Display for StartError {
         match self {
             Self::Storage(error) => write!(f, "{error}"),
             Self::Bind { address, error } => write!(f, "cannot listen on {address}: {error}"),
+            Self::BindPeers { address, error } => {
+                write!(f, "cannot listen on {address} for other members: {error}")
+            }
             Self::System(error) => write!(f, "the system refused a thread or an event queue: {error}"),
         }
     }
@@ -65,7 +76,7 @@ impl fmt::Display for Stopped {
 
 impl std::error::Error for Stopped {}
 
-/// A running standalone server. Dropping it does not stop it; see [`Server::stop`].
+/// A running server. Dropping it does not stop it; see [`Server::stop`].
 #[derive(Debug)]
 pub struct Server {
     shared: Arc<Shared>,
@@ -104,15 +115,24 @@ impl Server {
         let mailboxes: io::Result<Vec<_>> =
             polls.iter().map(|poll| Waker::new(poll.registry(), WAKER).map(Mailbox::new)).collect();
         let clock = Clock::start();
-        let store = Arc::new(Store::new(tree));
-        let node = Node::standalone(node_settings(&config), Arc::clone(&store), clock.now());
         let mailboxes = mailboxes.map_err(StartError::System)?;
-        let parts = Parts { config, clock, store, node, mailboxes, disk, dirs, address };
+        let peers = peer_sockets(&config)?;
+        let store = Arc::new(Store::new(tree));
+        let node = match &config.ensemble {
+            None => Node::standalone(node_settings(&config), Arc::clone(&store), clock.now()),
+            Some(ensemble) => {
+                let membership = member::membership(ensemble, &disk, &dirs, &recovered)?;
+                drop(membership);
+                Node::standalone(node_settings(&config), Arc::clone(&store), clock.now())
+            }
+        };
+        let (peers, sockets) = peers.unzip();
+        let parts = Parts { config, clock, store, node, mailboxes, peers, disk, dirs, address };
         let mut server = Self { shared: Arc::new(Shared::new(parts)), threads: Vec::new() };
         if recovered.needs_snapshot {
             snapshots::take(&server.shared)?;
         }
-        let started = server.start_threads(txn_log, polls, acceptor);
+        let started = server.start_threads(txn_log, polls, acceptor, sockets);
         if let Err(error) = started {
             server.stop();
             let _ = server.wait();
@@ -129,12 +149,22 @@ impl Server {
         txn_log: TxnLog,
         polls: Vec<Poll>,
         acceptor: acceptor::Acceptor,
+        sockets: Option<Sockets>,
     ) -> io::Result<()> {
         self.spawn("zabra-log", move |shared| log::run(shared, txn_log))?;
         self.spawn("zabra-snapshot", snapshots::run)?;
         self.spawn("zabra-words", words::run)?;
         if self.shared.config.purge.interval.is_some() {
             self.spawn("zabra-purge", purge)?;
+        }
+        if let Some(sockets) = sockets {
+            self.spawn("zabra-history", peers::read_histories)?;
+            self.spawn("zabra-peer", move |shared| {
+                if let Err(error) = peers::run(shared, sockets) {
+                    tracing::error!(%error, "peer thread failed");
+                    shared.stop(Err(format!("peer thread failed: {error}")));
+                }
+            })?;
         }
         let mut acceptor = Some(acceptor);
         for (index, poll) in polls.into_iter().enumerate() {
@@ -151,7 +181,10 @@ impl Server {
 
     fn spawn(&mut self, name: &str, run: impl FnOnce(&Shared) + Send + 'static) -> io::Result<()> {
         let shared = Arc::clone(&self.shared);
-        let thread = std::thread::Builder::new().name(name.into()).spawn(move || run(&shared))?;
+        let thread = std::thread::Builder::new().name(name.into()).spawn(move || {
+            let _end = EndsAll(&shared);
+            run(&shared);
+        })?;
         self.threads.push(thread);
         Ok(())
     }
@@ -190,6 +223,32 @@ impl Server {
         }
         reason.map_err(|reason| Stopped { reason })
     }
+}
+
+/// Ends the server when its thread panics: the others could only pretend to go on (HC-56).
+struct EndsAll<'a>(&'a Shared);
+
+impl Drop for EndsAll<'_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.stop(Err("a server thread panicked".into()));
+        }
+    }
+}
+
+/// The sockets for other members, listening, for a server that is not alone.
+fn peer_sockets(config: &Config) -> Result<Option<(Arc<Peers>, Sockets)>, StartError> {
+    let Some(ensemble) = &config.ensemble else { return Ok(None) };
+    let settings = PeerSettings::new(config, ensemble);
+    let ports = Ports::open(&settings)
+        .map_err(|refused| StartError::BindPeers { address: refused.address, error: refused.error })?;
+    let make = || {
+        let poll = Poll::new()?;
+        let peers = Arc::new(Peers::new(&poll)?);
+        let tree = recovery::tree_settings(config);
+        Sockets::new(poll, Arc::clone(&peers), settings, ports, tree).map(|sockets| (peers, sockets))
+    };
+    make().map(Some).map_err(StartError::System)
 }
 
 /// One loop per core, but few: two already keep a fast network card's queue empty.
@@ -233,7 +292,7 @@ fn node_settings(config: &Config) -> Settings {
     let ms_i32 = |d: Duration| i32::try_from(d.as_millis()).unwrap_or(i32::MAX);
     Settings {
         // The reference's standalone server uses 1 in its session ids, whatever myid says.
-        server_id: 1,
+        server_id: config.ensemble.as_ref().map_or(1, |ensemble| ensemble.me.0 as u8),
         tick_time_ms: ms(config.tick_time),
         min_session_timeout_ms: ms_i32(config.sessions.min_timeout),
         max_session_timeout_ms: ms_i32(config.sessions.max_timeout),

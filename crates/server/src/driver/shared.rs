@@ -6,11 +6,13 @@ use crate::driver::counters::Counters;
 use crate::driver::limits::{Admission, LargeRequests};
 use crate::driver::log_queue::LogQueue;
 use crate::driver::mailbox::Mailbox;
+use crate::driver::outbox::Courier;
+use crate::driver::peers::Peers;
 use crate::driver::registry::Registry;
 use crate::driver::snapshots::Snapshots;
 use crate::driver::words::WordDesk;
-use node::{Node, Store};
-use parking_lot::{Condvar, Mutex};
+use node::{Node, Now, Store};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -25,6 +27,8 @@ pub(crate) struct Shared {
     pub(crate) node: Mutex<Node>,
     pub(crate) log: LogQueue,
     pub(crate) mailboxes: Vec<Mailbox>,
+    /// The other members; `None` for a server that is alone.
+    pub(crate) peers: Option<Arc<Peers>>,
     pub(crate) disk: SharedDisk,
     pub(crate) dirs: DataDirs,
     pub(crate) snapshots: Snapshots,
@@ -59,6 +63,7 @@ pub(crate) struct Parts {
     pub(crate) store: Arc<Store>,
     pub(crate) node: Node,
     pub(crate) mailboxes: Vec<Mailbox>,
+    pub(crate) peers: Option<Arc<Peers>>,
     pub(crate) disk: SharedDisk,
     pub(crate) dirs: DataDirs,
     pub(crate) address: SocketAddr,
@@ -80,6 +85,7 @@ impl Shared {
             counters: parts.mailboxes.iter().map(|_| Counters::default()).collect(),
             slow_syncs: AtomicU64::new(0),
             mailboxes: parts.mailboxes,
+            peers: parts.peers,
             registry: Registry::default(),
             words: WordDesk::default(),
             address: parts.address,
@@ -105,9 +111,39 @@ impl Shared {
         for mailbox in &self.mailboxes {
             mailbox.wake();
         }
+        if let Some(peers) = &self.peers {
+            peers.close();
+        }
         self.log.close();
         self.words.close();
         self.snapshots.close();
+    }
+
+    /// Ends a step of the node: hands on what it put out, in its order where that matters.
+    pub(crate) fn release(&self, node: MutexGuard<'_, Node>, courier: &mut Courier<'_>, now: Now) {
+        courier.flush();
+        self.outstanding.store(node.outstanding(), Ordering::Relaxed);
+        let stopped = node.stopped();
+        // Never in the past, whatever the node thinks of it: its time would be told without end.
+        let deadline_ms = node.next_deadline().max(now.monotonic_ms + 1);
+        let is_late = self.peers.as_ref().is_some_and(|peers| peers.set_deadline(deadline_ms));
+        drop(node);
+        courier.notify();
+        if is_late {
+            courier.wake_peer_thread();
+        }
+        if let Some(exhausted) = stopped {
+            self.stop(Err(exhausted.to_string()));
+        }
+    }
+
+    /// Wakes a thread that steps the node: an event loop, or with the next number the peer thread.
+    pub(crate) fn wake(&self, thread: usize) {
+        match (self.mailboxes.get(thread), &self.peers) {
+            (Some(mailbox), _) => mailbox.wake(),
+            (None, Some(peers)) => peers.wake(),
+            (None, None) => {}
+        }
     }
 
     /// Waits at most `time`; `true` when the server is stopping.

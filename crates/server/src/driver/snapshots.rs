@@ -91,7 +91,8 @@ impl Snapshots {
         self.requested.notify_one();
     }
 
-    fn generation(&self) -> u64 {
+    /// Changes with the role: a tree being walked may be replaced by another one then.
+    pub(crate) fn generation(&self) -> u64 {
         self.state.lock().generation
     }
 

@@ -1,0 +1,92 @@
+//! A snapshot on its way to a learner, in slices, while writes go on.
+
+use super::wire::Wire;
+use crate::driver::shared::Shared;
+use proto::peer::snap::encode_end;
+use proto::snapshot::HEADER_BYTES;
+use std::sync::Arc;
+use tree::SnapshotCursor;
+use zab::LinkId;
+
+/// Nodes serialized while the tree is held once: bounds how long a write can wait.
+const NODES_PER_SLICE: usize = 256;
+/// Slices in a row before other links get their turn.
+const SLICES_PER_TURN: usize = 8;
+/// Unsent bytes from which on no more are made: memory stays bounded, and the socket never runs dry.
+const AHEAD_BYTES: usize = 1 << 20;
+
+/// What became of a turn.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pumped {
+    /// There is more, and room for it.
+    More,
+    /// The learner has to read first.
+    Waits,
+    /// All of it is on its way, or the link is gone.
+    Done,
+}
+
+/// A snapshot being sent.
+pub(crate) struct Outgoing {
+    wire: Arc<Wire>,
+    cursor: SnapshotCursor,
+    /// The tree walked is the one of this role; another role may have another tree.
+    generation: u64,
+    /// What is left of the file header, which is not sent.
+    header: usize,
+    chunk: Vec<u8>,
+}
+
+impl Outgoing {
+    /// Begins with the tree as it stands; the caller holds the node. Everything sent on the link from now
+    /// on waits for its end.
+    pub(crate) fn begin(shared: &Shared, wire: Arc<Wire>) -> Self {
+        let cursor = shared.store.view().tree.snapshot_begin();
+        tracing::info!(peer = %wire.peer, zxid = %cursor.zxid(), "sending a snapshot to a learner");
+        wire.begin_stream();
+        let generation = shared.snapshots.generation();
+        Self { wire, cursor, generation, header: HEADER_BYTES, chunk: Vec::new() }
+    }
+
+    pub(super) fn link(&self) -> LinkId {
+        self.wire.id
+    }
+
+    /// Makes and sends the next slices.
+    pub(super) fn pump(&mut self, shared: &Shared) -> Pumped {
+        for _ in 0..SLICES_PER_TURN {
+            if self.wire.is_over() {
+                return Pumped::Done;
+            }
+            if self.wire.waiting() >= AHEAD_BYTES {
+                self.wire.flush();
+                return Pumped::Waits;
+            }
+            let view = shared.store.view();
+            if shared.snapshots.generation() != self.generation {
+                drop(view);
+                // The node has given up the role in which this was begun, and this link with it.
+                self.wire.abort();
+                return Pumped::Done;
+            }
+            let done = view.tree.snapshot_step(&mut self.cursor, NODES_PER_SLICE, &mut self.chunk);
+            drop(view);
+            if done {
+                encode_end(&mut self.chunk);
+            }
+            let skip = self.header.min(self.chunk.len());
+            self.header -= skip;
+            self.wire.put_stream(&self.chunk[skip..]);
+            self.chunk.clear();
+            if done {
+                self.wire.end_stream();
+                self.wire.flush();
+                let nodes = self.cursor.nodes_written();
+                tracing::info!(peer = %self.wire.peer, nodes, "snapshot handed to the network");
+                return Pumped::Done;
+            }
+        }
+        self.wire.flush();
+        Pumped::More
+    }
+}
