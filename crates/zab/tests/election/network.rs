@@ -318,15 +318,22 @@ impl Network {
         let now = (vote.round, vote.epoch, vote.zxid.0, vote.leader);
         if vote.state == PeerState::Looking {
             let before = self.last_vote.insert(life, now);
-            assert!(before.is_none_or(|before| before.0 != now.0 || before <= now), "{from}: {before:?} {now:?}");
+            assert!(
+                before.is_none_or(|before| before.0 != now.0 || before <= now),
+                "{from}: {before:?} {now:?}"
+            );
         }
     }
 
     /// Whoever leads was voted for by a quorum in its round.
     fn check_lead(&mut self, id: i64) {
         let round = self.members[&id].election.round();
-        let voters: BTreeSet<ServerId> =
-            self.cast.iter().filter(|cast| (cast.1, cast.2) == (round, id)).map(|cast| ServerId(cast.0)).collect();
+        let voters: BTreeSet<ServerId> = self
+            .cast
+            .iter()
+            .filter(|cast| (cast.1, cast.2) == (round, id))
+            .map(|cast| ServerId(cast.0))
+            .collect();
         assert!(self.config.quorum().contains(&voters), "{id} leads in round {round} with {voters:?}");
         self.leads.push((self.now_ms, round, id));
     }
