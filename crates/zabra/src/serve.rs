@@ -13,6 +13,8 @@ use zabra_server::config::{self, Config, EXIT_CONFIG, EXIT_DATA_DIR, Sources, Wa
 use zabra_server::{Server, StartError};
 
 /// Where data goes when nothing says otherwise, under the working directory.
+/// Exit code for a port that other members cannot be heard on, as the reference's.
+const EXIT_PEER_PORT: i32 = 14;
 const DEFAULT_DATA_DIR: &str = "zabra-data";
 
 /// Arguments of `zabra serve`.
@@ -82,6 +84,10 @@ pub(crate) fn run(args: Args) -> ExitCode {
                 StartError::Bind { error, .. } => {
                     tell(way_out(error.kind()));
                     exit(1)
+                }
+                StartError::BindPeers { .. } => {
+                    tell("The address is from this server's own line, server.N, with N as in the file myid");
+                    exit(EXIT_PEER_PORT)
                 }
                 StartError::System(_) => exit(1),
             }

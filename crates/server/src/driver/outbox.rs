@@ -135,8 +135,10 @@ impl Transport for Courier<'_> {
     }
 
     fn send_snapshot(&mut self, link: LinkId) {
-        if let Some(wire) = self.shared.peers.as_ref().and_then(|peers| peers.wire(link)) {
-            self.mail.push(Mail::Stream(Box::new(Outgoing::begin(self.shared, wire))));
+        if let Some(peers) = &self.shared.peers
+            && let Some(wire) = peers.wire(link)
+        {
+            self.mail.push(Mail::Stream(Box::new(Outgoing::begin(self.shared, peers, wire))));
         }
     }
 }
@@ -153,6 +155,9 @@ impl Outbox for Courier<'_> {
     fn role_changed(&mut self, role: Role, why: &str) {
         tracing::info!(?role, why, "role changed");
         self.shared.snapshots.role_changed(role);
+        if let Some(peers) = &self.shared.peers {
+            peers.role_changed(role);
+        }
     }
 
     fn diverged(&mut self, zxid: Zxid) {

@@ -122,8 +122,7 @@ impl Server {
             None => Node::standalone(node_settings(&config), Arc::clone(&store), clock.now()),
             Some(ensemble) => {
                 let membership = member::membership(ensemble, &disk, &dirs, &recovered)?;
-                drop(membership);
-                Node::standalone(node_settings(&config), Arc::clone(&store), clock.now())
+                Node::member(node_settings(&config), membership, Arc::clone(&store), clock.now())
             }
         };
         let (peers, sockets) = peers.unzip();

@@ -91,8 +91,7 @@ impl Snapshots {
         self.requested.notify_one();
     }
 
-    /// Changes with the role: a tree being walked may be replaced by another one then.
-    pub(crate) fn generation(&self) -> u64 {
+    fn generation(&self) -> u64 {
         self.state.lock().generation
     }
 

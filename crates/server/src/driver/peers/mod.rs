@@ -35,7 +35,7 @@ pub(crate) use thread::run;
 pub(crate) use wire::Wire;
 
 use mio::{Poll, Registry, Token, Waker};
-use node::PeerInput;
+use node::{PeerInput, Role};
 use parking_lot::Mutex;
 use proto::Zxid;
 use proto::peer::Notification;
@@ -78,6 +78,8 @@ pub(crate) struct Peers {
     wires: Mutex<BTreeMap<LinkId, Arc<Wire>>>,
     /// Logs to be read for learners.
     pub(crate) history: history::History,
+    /// How often the node has left a role: the tree it had there may be replaced by another one.
+    terms: AtomicU64,
     /// When the node next wants to be told the time, monotonic milliseconds.
     deadline_ms: AtomicU64,
     /// Until when the peer thread sleeps.
@@ -102,6 +104,7 @@ impl Peers {
             mail: Mutex::default(),
             wires: Mutex::default(),
             history: history::History::default(),
+            terms: AtomicU64::new(0),
             deadline_ms: AtomicU64::new(0),
             sleeps_until_ms: AtomicU64::new(0),
         })
@@ -119,6 +122,17 @@ impl Peers {
     /// Forgets a link: the node has closed it, or is told now that it is gone; the caller holds the node.
     pub(crate) fn remove_wire(&self, link: LinkId) -> Option<Arc<Wire>> {
         self.wires.lock().remove(&link)
+    }
+
+    /// The node has taken a role, or left one; the caller holds it.
+    pub(crate) fn role_changed(&self, role: Role) {
+        if matches!(role, Role::Looking | Role::ReadOnly) {
+            self.terms.fetch_add(1, Ordering::AcqRel);
+        }
+    }
+
+    fn term(&self) -> u64 {
+        self.terms.load(Ordering::Acquire)
     }
 
     /// Leaves mail without waking anybody; the caller holds the node, which keeps it in order.

@@ -1,12 +1,12 @@
 //! A snapshot on its way to a learner, in slices, while writes go on.
 
+use super::Peers;
 use super::wire::Wire;
 use crate::driver::shared::Shared;
 use proto::peer::snap::encode_end;
 use proto::snapshot::HEADER_BYTES;
 use std::sync::Arc;
 use tree::SnapshotCursor;
-use zab::LinkId;
 
 /// Nodes serialized while the tree is held once: bounds how long a write can wait.
 const NODES_PER_SLICE: usize = 256;
@@ -30,8 +30,8 @@ pub(super) enum Pumped {
 pub(crate) struct Outgoing {
     wire: Arc<Wire>,
     cursor: SnapshotCursor,
-    /// The tree walked is the one of this role; another role may have another tree.
-    generation: u64,
+    /// The tree walked is the one of this term; another may have another tree.
+    term: u64,
     /// What is left of the file header, which is not sent.
     header: usize,
     chunk: Vec<u8>,
@@ -40,20 +40,16 @@ pub(crate) struct Outgoing {
 impl Outgoing {
     /// Begins with the tree as it stands; the caller holds the node. Everything sent on the link from now
     /// on waits for its end.
-    pub(crate) fn begin(shared: &Shared, wire: Arc<Wire>) -> Self {
+    pub(crate) fn begin(shared: &Shared, peers: &Peers, wire: Arc<Wire>) -> Self {
         let cursor = shared.store.view().tree.snapshot_begin();
         tracing::info!(peer = %wire.peer, zxid = %cursor.zxid(), "sending a snapshot to a learner");
         wire.begin_stream();
-        let generation = shared.snapshots.generation();
-        Self { wire, cursor, generation, header: HEADER_BYTES, chunk: Vec::new() }
-    }
-
-    pub(super) fn link(&self) -> LinkId {
-        self.wire.id
+        let term = peers.term();
+        Self { wire, cursor, term, header: HEADER_BYTES, chunk: Vec::new() }
     }
 
     /// Makes and sends the next slices.
-    pub(super) fn pump(&mut self, shared: &Shared) -> Pumped {
+    pub(super) fn pump(&mut self, shared: &Shared, peers: &Peers) -> Pumped {
         for _ in 0..SLICES_PER_TURN {
             if self.wire.is_over() {
                 return Pumped::Done;
@@ -63,7 +59,7 @@ impl Outgoing {
                 return Pumped::Waits;
             }
             let view = shared.store.view();
-            if shared.snapshots.generation() != self.generation {
+            if peers.term() != self.term {
                 drop(view);
                 // The node has given up the role in which this was begun, and this link with it.
                 self.wire.abort();

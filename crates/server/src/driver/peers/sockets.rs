@@ -200,9 +200,9 @@ impl Sockets {
     /// Lets snapshots on their way go on.
     pub(crate) fn pump(&mut self, shared: &Shared) {
         self.pumping = false;
-        let pumping = &mut self.pumping;
+        let (pumping, peers) = (&mut self.pumping, &self.peers);
         self.outgoing.retain_mut(|outgoing| {
-            let pumped = outgoing.pump(shared);
+            let pumped = outgoing.pump(shared, peers);
             *pumping |= pumped == Pumped::More;
             pumped != Pumped::Done
         });
