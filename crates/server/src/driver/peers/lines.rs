@@ -22,6 +22,8 @@ const MESSAGE_MAX: usize = 512 << 10;
 const CALLERS_MAX: usize = 64;
 /// Bytes of a caller before it has said who it is.
 const HELLO_MAX: usize = 20 + proto::peer::hello::ADDRESS_MAX;
+/// Bytes of the first message of servers before 3.5.
+const OLD_HELLO: usize = 8;
 /// Bytes one read brings.
 const READ_BYTES: usize = 16 << 10;
 
@@ -276,6 +278,11 @@ impl Lines {
         };
         line.input.drain(..used);
         let from = ServerId(hello.server_id);
+        // The form of old servers is just a number, and nearly anything begins with one: it is believed
+        // of members only. Whoever joins is younger than that form.
+        if used == OLD_HELLO && !self.voters.is_member(from) {
+            return Err("no first message".into());
+        }
         match self.voters.on_hello(from, hello.addresses, ground.now_ms) {
             Verdict::Keep(older) => {
                 line.stage = Stage::Line(from);

@@ -21,6 +21,7 @@ mod resolver;
 mod settings;
 mod sockets;
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "tests")]
 mod tests;
 mod thread;
 mod voters;

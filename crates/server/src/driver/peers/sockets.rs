@@ -228,6 +228,14 @@ impl Sockets {
 
 #[cfg(test)]
 impl Sockets {
+    /// Changes who else is a member.
+    pub(super) fn set_members(
+        &mut self,
+        others: &std::collections::BTreeMap<ServerId, super::settings::Other>,
+    ) {
+        self.lines.voters.set_members(others);
+    }
+
     /// Links and election connections there are.
     pub(super) fn counts(&self) -> (usize, usize) {
         (self.links.count(), self.lines.count())

@@ -85,6 +85,11 @@ impl Voters {
         }
     }
 
+    /// Whether the membership has it.
+    pub(super) fn is_member(&self, id: ServerId) -> bool {
+        self.voters.get(&id).is_some_and(|voter| voter.is_member)
+    }
+
     /// A vote for a server, in place of one that has not left. Returns its line, if it has one.
     pub(super) fn queue(&mut self, to: ServerId, vote: &Notification, now_ms: u64) -> Option<usize> {
         let voter = self.admit(to)?;
