@@ -1,8 +1,10 @@
 //! The log thread: makes entries durable, one sync for everything that waits.
 
 use crate::driver::linger::Linger;
+use crate::driver::log_ops;
 use crate::driver::log_queue::{Batch, LogOp, Taken};
 use crate::driver::shared::Shared;
+use node::Input;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 use storage::{StorageError, TxnLog};
@@ -36,7 +38,7 @@ pub(crate) fn run(shared: &Shared, mut log: TxnLog) {
                 patience = Some(SETTLE_AFTER);
                 gather(shared, &mut batch);
                 let few = batch.ops.len() <= LATENCY_BOUND;
-                let done = write(shared, &mut log, &mut batch, &mut stored);
+                let done = perform(shared, &mut log, &mut batch, &mut stored);
                 if few {
                     shared.log.look(&mut linger);
                 }
@@ -64,19 +66,59 @@ fn gather(shared: &Shared, batch: &mut Batch) {
     while (batch.ops.len() as u64) < max && shared.log.take_more(batch, deadline) {}
 }
 
-/// Makes a batch durable and says so to the event loop that waits for it. The node is stepped there,
-/// so that this thread can go on with the next batch while this one is applied.
-fn write(shared: &Shared, log: &mut TxnLog, batch: &mut Batch, stored: &mut u64) -> Result<(), StorageError> {
-    let (mut count, mut bytes) = (0, 0);
+/// Performs a batch in its order: entries that follow one another with one write and one sync, whatever
+/// is between them by itself.
+fn perform(
+    shared: &Shared,
+    log: &mut TxnLog,
+    batch: &mut Batch,
+    stored: &mut u64,
+) -> Result<(), StorageError> {
+    let mut entries = Entries::default();
     for op in batch.ops.drain(..) {
-        match op {
-            LogOp::Append(zxid, entry) => {
-                bytes += entry.len() as u64;
-                log.append(zxid, &entry);
-            }
-            LogOp::Record(_) | LogOp::Truncate { .. } | LogOp::Install { .. } => {}
+        if let LogOp::Append(zxid, entry) = op {
+            entries.count += 1;
+            entries.bytes += entry.len() as u64;
+            log.append(zxid, &entry);
+            continue;
         }
-        count += 1;
+        sync(shared, log, std::mem::take(&mut entries), batch.from, stored)?;
+        *stored += 1;
+        match op {
+            LogOp::Record(record) => log_ops::record(shared, record)?,
+            LogOp::Truncate { to, reload } => {
+                let tree = log_ops::truncate(shared, log, to, reload)?;
+                shared.log.give_back(*stored, Input::Truncated(tree));
+            }
+            LogOp::Install { zxid, tree } => {
+                log_ops::install(shared, log, zxid, &tree)?;
+                shared.log.give_back(*stored, Input::Installed(tree));
+            }
+            LogOp::Append(..) => {}
+        }
+        tell(shared, *stored, batch.from);
+    }
+    sync(shared, log, entries, batch.from, stored)
+}
+
+/// Entries appended since the last sync.
+#[derive(Debug, Default)]
+struct Entries {
+    count: u64,
+    bytes: u64,
+}
+
+/// Makes what was appended durable and says so. The node is stepped by the thread that waits for it, so
+/// that this one can go on with the next batch while these entries are applied.
+fn sync(
+    shared: &Shared,
+    log: &mut TxnLog,
+    entries: Entries,
+    from: usize,
+    stored: &mut u64,
+) -> Result<(), StorageError> {
+    if entries.count == 0 {
+        return Ok(());
     }
     let stats = log.sync()?;
     if stats.slow {
@@ -86,12 +128,16 @@ fn write(shared: &Shared, log: &mut TxnLog, batch: &mut Batch, stored: &mut u64)
             "slow log sync delays every write; is the disk busy?"
         );
     }
-    *stored += count;
-    shared.log.set_stored(*stored);
-    shared.wake(batch.from);
-    if shared.snapshots.is_due(count, bytes) {
+    *stored += entries.count;
+    tell(shared, *stored, from);
+    if shared.snapshots.is_due(entries.count, entries.bytes) {
         log.roll()?;
         shared.snapshots.request();
     }
     Ok(())
+}
+
+fn tell(shared: &Shared, stored: u64, from: usize) {
+    shared.log.set_stored(stored);
+    shared.wake(from);
 }

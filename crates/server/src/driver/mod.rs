@@ -17,6 +17,7 @@ mod feed;
 mod limits;
 mod linger;
 mod log;
+mod log_ops;
 mod log_queue;
 mod mailbox;
 mod member;

@@ -276,7 +276,7 @@ fn report(recovered: &Recovered) {
     );
 }
 
-fn log_options(config: &Config) -> LogOptions {
+pub(super) fn log_options(config: &Config) -> LogOptions {
     let storage = &config.storage;
     LogOptions {
         prealloc_bytes: storage.preallocate_bytes,
@@ -306,7 +306,10 @@ fn purge(shared: &Shared) {
     let Some(interval) = shared.config.purge.interval else { return };
     let retain = shared.config.purge.snap_retain_count as usize;
     loop {
-        match storage::purge(&shared.disk, &shared.dirs, retain) {
+        let alone = shared.snapshots.files();
+        let purged = storage::purge(&shared.disk, &shared.dirs, retain);
+        drop(alone);
+        match purged {
             Ok(removed) if removed.is_empty() => {}
             Ok(removed) => tracing::info!(files = removed.len(), retain, "old snapshots and logs removed"),
             Err(error) => tracing::error!(%error, "purge failed; nothing needed was removed"),

@@ -1,14 +1,17 @@
 //! When to take a snapshot, and the thread that takes it while writes go on.
 //!
-//! Snapshots are taken only in roles that serve, and one that is being taken when the role changes is
-//! given up: it would mix what two roles believed (HC-19).
+//! A snapshot is named after its start, but may hold what was applied until its end. So none may span a
+//! moment in which the tree loses anything (HC-19). None is taken while the member has no leader; one
+//! that is being taken when the role changes is given up and taken later; and from the moment in which
+//! the log thread takes transactions back or installs another tree on disk, there is none until the
+//! node, which gets its tree only then, says that it is up to date.
 //!
 //! //= java: SyncRequestProcessor.shouldSnapshot
 
 use crate::config;
 use crate::driver::shared::Shared;
 use node::Role;
-use parking_lot::{Condvar, Mutex};
+use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::path::PathBuf;
 use std::time::Instant;
 use storage::{Compression, SnapshotWriter, StorageError};
@@ -25,6 +28,8 @@ pub(crate) struct Snapshots {
     bytes_max: Option<u64>,
     state: Mutex<State>,
     requested: Condvar,
+    /// Held by whoever adds or removes snapshots and old logs.
+    files: Mutex<()>,
 }
 
 #[derive(Debug, Default)]
@@ -34,9 +39,9 @@ struct State {
     count_limit: u64,
     bytes_limit: Option<u64>,
     wanted: bool,
-    /// The member's role does not allow snapshots now.
+    /// None may be taken now.
     forbidden: bool,
-    /// How often the role has changed.
+    /// How often that may have changed: one that began before is given up.
     generation: u64,
     closed: bool,
 }
@@ -48,6 +53,7 @@ impl Snapshots {
             bytes_max: storage.snap_size_limit_bytes,
             state: Mutex::default(),
             requested: Condvar::new(),
+            files: Mutex::default(),
         };
         snapshots.draw_limits(&mut snapshots.state.lock());
         snapshots
@@ -91,6 +97,27 @@ impl Snapshots {
         self.requested.notify_one();
     }
 
+    /// Gives up a snapshot that is being taken, waits until it is, and lets none begin before the next
+    /// [`Snapshots::role_changed`]. While the guard lives, nobody else adds or removes files.
+    pub(crate) fn suspend(&self) -> MutexGuard<'_, ()> {
+        let mut state = self.state.lock();
+        state.generation += 1;
+        state.forbidden = true;
+        drop(state);
+        self.files()
+    }
+
+    /// Keeps everybody else from adding or removing snapshots and old logs.
+    pub(crate) fn files(&self) -> MutexGuard<'_, ()> {
+        self.files.lock()
+    }
+
+    /// Whether a snapshot that began in this generation may go on.
+    fn may_go_on(&self, generation: u64) -> bool {
+        let state = self.state.lock();
+        state.generation == generation && !state.forbidden
+    }
+
     fn generation(&self) -> u64 {
         self.state.lock().generation
     }
@@ -102,7 +129,7 @@ impl Snapshots {
 
     fn wait(&self) -> bool {
         let mut state = self.state.lock();
-        while !(state.wanted && !state.forbidden) && !state.closed {
+        while !state.closed && (state.forbidden || !state.wanted) {
             self.requested.wait(&mut state);
         }
         !state.closed
@@ -114,7 +141,12 @@ impl Snapshots {
 pub(crate) fn run(shared: &Shared) {
     while shared.snapshots.wait() {
         match take(shared) {
-            Ok(path) => tracing::info!(path = %path.display(), "snapshot taken"),
+            Ok(Some(path)) => tracing::info!(path = %path.display(), "snapshot taken"),
+            Ok(None) => {
+                // Still wanted, when the role allows it.
+                tracing::debug!("snapshot given up: the role changed");
+                continue;
+            }
             Err(error) => {
                 tracing::error!(%error, "snapshot failed; the log keeps growing until one succeeds")
             }
@@ -123,9 +155,15 @@ pub(crate) fn run(shared: &Shared) {
     }
 }
 
-/// Writes one snapshot of the tree as it stands, in slices.
-pub(crate) fn take(shared: &Shared) -> Result<PathBuf, StorageError> {
+/// Writes one snapshot of the tree as it stands, in slices; `None` when it was given up half-way.
+pub(crate) fn take(shared: &Shared) -> Result<Option<PathBuf>, StorageError> {
     let started = Instant::now();
+    let snapshots = &shared.snapshots;
+    let _alone = snapshots.files();
+    let generation = snapshots.generation();
+    if !snapshots.may_go_on(generation) {
+        return Ok(None);
+    }
     let mut cursor = shared.store.view().tree.snapshot_begin();
     let zxid = cursor.zxid();
     let storage = &shared.config.storage;
@@ -133,6 +171,9 @@ pub(crate) fn take(shared: &Shared) -> Result<PathBuf, StorageError> {
     let mut writer = SnapshotWriter::create(shared.disk.clone(), &shared.dirs, zxid, compression)?;
     let mut chunk = Vec::with_capacity(CHUNK_BYTES + CHUNK_BYTES / 4);
     loop {
+        if !snapshots.may_go_on(generation) {
+            return Ok(None);
+        }
         let done = shared.store.view().tree.snapshot_step(&mut cursor, NODES_PER_SLICE, &mut chunk);
         if chunk.len() >= CHUNK_BYTES || done {
             writer.write(&chunk)?;
@@ -146,12 +187,15 @@ pub(crate) fn take(shared: &Shared) -> Result<PathBuf, StorageError> {
         let view = shared.store.view();
         (view.tree.settings().digest.then(|| view.tree.zxid_digest()), view.tree.last_zxid())
     };
+    if !snapshots.may_go_on(generation) {
+        return Ok(None);
+    }
     let path = writer.finish(digest, storage.serialize_last_zxid.then_some(last))?;
     tracing::debug!(%zxid, ms = started.elapsed().as_millis() as u64, "snapshot written");
-    Ok(path)
+    Ok(Some(path))
 }
 
-fn compression(method: config::Compression) -> Compression {
+pub(super) fn compression(method: config::Compression) -> Compression {
     match method {
         config::Compression::None => Compression::None,
         config::Compression::Gzip => Compression::Gzip,
