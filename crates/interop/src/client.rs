@@ -100,10 +100,18 @@ impl Connection {
     /// # Errors
     /// The connection was refused.
     pub fn open(addr: SocketAddr) -> io::Result<Self> {
-        let stream = TcpStream::connect(addr)?;
+        Self::open_within(addr, PATIENCE)
+    }
+
+    /// As [`open`](Self::open); no wait on this connection is ever longer than `patience`.
+    ///
+    /// # Errors
+    /// As for [`open`](Self::open).
+    pub fn open_within(addr: SocketAddr, patience: Duration) -> io::Result<Self> {
+        let stream = TcpStream::connect_timeout(&addr, patience)?;
         stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(PATIENCE))?;
-        stream.set_write_timeout(Some(PATIENCE))?;
+        stream.set_read_timeout(Some(patience))?;
+        stream.set_write_timeout(Some(patience))?;
         Ok(Self(stream))
     }
 
@@ -155,7 +163,19 @@ impl Connection {
         addr: SocketAddr,
         request: &ConnectRequest,
     ) -> io::Result<Option<(Self, ConnectResponse)>> {
-        let mut connection = Self::open(addr)?;
+        Self::handshake_within(addr, request, PATIENCE)
+    }
+
+    /// As [`handshake`](Self::handshake); no wait on this connection is ever longer than `patience`.
+    ///
+    /// # Errors
+    /// As for [`handshake`](Self::handshake).
+    pub fn handshake_within(
+        addr: SocketAddr,
+        request: &ConnectRequest,
+        patience: Duration,
+    ) -> io::Result<Option<(Self, ConnectResponse)>> {
+        let mut connection = Self::open_within(addr, patience)?;
         if let Err(error) = connection.send(&request.bytes()) {
             return if is_close(&error) { Ok(None) } else { Err(error) };
         }
@@ -250,9 +270,22 @@ impl Client {
     /// # Errors
     /// No connection, or the server refused the session.
     pub fn connect_with(addr: SocketAddr, request: &ConnectRequest) -> io::Result<Self> {
-        let (connection, session) = Connection::handshake(addr, request)?.ok_or_else(|| {
-            io::Error::new(io::ErrorKind::ConnectionReset, "closed instead of a connect response")
-        })?;
+        Self::connect_within(addr, request, PATIENCE)
+    }
+
+    /// As [`connect_with`](Self::connect_with); no wait of this client is ever longer than `patience`.
+    ///
+    /// # Errors
+    /// As for [`connect_with`](Self::connect_with); an expired session is a denied permission.
+    pub fn connect_within(
+        addr: SocketAddr,
+        request: &ConnectRequest,
+        patience: Duration,
+    ) -> io::Result<Self> {
+        let (connection, session) =
+            Connection::handshake_within(addr, request, patience)?.ok_or_else(|| {
+                io::Error::new(io::ErrorKind::ConnectionReset, "closed instead of a connect response")
+            })?;
         if session.timeout_ms == 0 {
             return Err(io::Error::new(io::ErrorKind::PermissionDenied, "session expired or refused"));
         }

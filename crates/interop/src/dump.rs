@@ -29,6 +29,9 @@ pub fn child_path(parent: &str, name: &str) -> String {
     if parent == "/" { format!("/{name}") } else { format!("{parent}/{name}") }
 }
 
+/// Nodes asked for at a time.
+const BATCH: usize = 64;
+
 /// Reads the whole tree through `client`, which should be a super user.
 ///
 /// # Errors
@@ -36,13 +39,33 @@ pub fn child_path(parent: &str, name: &str) -> String {
 pub fn dump(client: &mut Client) -> io::Result<Tree> {
     let mut tree = Tree::new();
     let mut waiting = vec!["/".to_owned()];
-    while let Some(path) = waiting.pop() {
-        let (data, stat) =
-            client.get(&path)?.ok_or_else(|| io::Error::other(format!("{path} is listed and missing")))?;
-        let body = client.must(&Request::get_acl(&path))?;
-        let acl = Reader::new(&body).acls().ok_or_else(|| io::Error::other("undecodable access list"))?;
-        waiting.extend(client.children(&path)?.iter().map(|name| child_path(&path, name)));
-        tree.insert(path, Node { data, stat, acl });
+    while !waiting.is_empty() {
+        let batch = waiting.split_off(waiting.len().saturating_sub(BATCH));
+        let mut xids = Vec::new();
+        for path in &batch {
+            xids.push([
+                client.send(&Request::get_data(path, false))?,
+                client.send(&Request::get_acl(path))?,
+                client.send(&Request::get_children(path, false))?,
+            ]);
+        }
+        for (path, [data, acl, children]) in batch.into_iter().zip(xids) {
+            let mut body = |xid| {
+                let reply = client.reply(xid)?;
+                match reply.error {
+                    0 => Ok(reply.body),
+                    code => Err(io::Error::other(format!("{path} is listed and cannot be read: {code}"))),
+                }
+            };
+            let (data, acl, children) = (body(data)?, body(acl)?, body(children)?);
+            let mut reader = Reader::new(&data);
+            let parts = (reader.buffer(), reader.stat(), Reader::new(&acl).acls(), Reader::new(&children).strings());
+            let (Some(data), Some(stat), Some(acl), Some(children)) = parts else {
+                return Err(io::Error::other(format!("undecodable replies about {path}")));
+            };
+            waiting.extend(children.iter().map(|name| child_path(&path, name)));
+            tree.insert(path, Node { data: data.map(<[u8]>::to_vec), stat, acl });
+        }
     }
     Ok(tree)
 }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::io::{self, Read, Write};
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::str::FromStr;
@@ -12,6 +12,8 @@ use std::time::{Duration, Instant};
 
 /// Longest wait for a started server to answer.
 const START_TIMEOUT: Duration = Duration::from_secs(60);
+/// Longest wait for the answer of a server that may not be there yet, or stopped in its tracks.
+const IMPATIENCE: Duration = Duration::from_millis(300);
 /// Longest wait for a server to end after SIGTERM.
 const STOP_TIMEOUT: Duration = Duration::from_secs(20);
 
@@ -126,8 +128,9 @@ pub struct Server {
     kind: Kind,
     dir: PathBuf,
     settings: Vec<(String, String)>,
-    descriptors: Option<u32>,
-    port: u16,
+    /// Program and arguments put before the server's own command; it has to exec that.
+    wrapper: Vec<String>,
+    addr: SocketAddr,
     child: Option<Child>,
 }
 
@@ -153,10 +156,34 @@ impl Server {
         descriptors: Option<u32>,
     ) -> io::Result<Self> {
         let settings = settings.iter().map(|&(key, value)| (key.to_owned(), value.to_owned())).collect();
-        let mut server =
-            Self { kind, dir: dir.to_owned(), settings, descriptors, port: free_port(), child: None };
+        let addr = (Ipv4Addr::LOCALHOST, free_port()).into();
+        let mut server = Self::prepare(kind, dir, addr, settings);
+        if let Some(limit) = descriptors {
+            server.run_by(vec!["prlimit".to_owned(), format!("--nofile={limit}:{limit}")]);
+        }
         server.launch()?;
         Ok(server)
+    }
+
+    /// A server of clients at `addr` that is not started yet.
+    pub fn prepare(kind: Kind, dir: &Path, addr: SocketAddr, settings: Vec<(String, String)>) -> Self {
+        Self { kind, dir: dir.to_owned(), settings, wrapper: Vec::new(), addr, child: None }
+    }
+
+    /// Has the process started by `wrapper`, a program and its first arguments that execs what follows them.
+    pub fn run_by(&mut self, wrapper: Vec<String>) {
+        self.wrapper = wrapper;
+    }
+
+    /// Makes the next start one of another kind of server.
+    pub fn become_kind(&mut self, kind: Kind) {
+        self.kind = kind;
+    }
+
+    /// Gives the next start a line of configuration more, which overrides earlier ones of the same key.
+    pub fn set(&mut self, key: &str, value: &str) {
+        self.settings.retain(|(other, _)| other != key);
+        self.settings.push((key.to_owned(), value.to_owned()));
     }
 
     /// Starts the process again on the same port and directory, after [`stop`](Self::stop) or [`kill`](Self::kill).
@@ -173,7 +200,7 @@ impl Server {
     /// # Errors
     /// As for [`start`](Self::start).
     pub fn launch_as(&mut self, kind: Kind) -> io::Result<()> {
-        self.kind = kind;
+        self.become_kind(kind);
         self.launch()
     }
 
@@ -194,13 +221,10 @@ impl Server {
             }
             command.arg("org.apache.zookeeper.server.quorum.QuorumPeerMain").arg(&config);
         }
-        if let Some(limit) = self.descriptors {
-            let mut limited = Command::new("prlimit");
-            limited
-                .arg(format!("--nofile={limit}:{limit}"))
-                .arg(command.get_program())
-                .args(command.get_args());
-            command = limited;
+        if let Some((program, arguments)) = self.wrapper.split_first() {
+            let mut wrapped = Command::new(program);
+            wrapped.args(arguments).arg(command.get_program()).args(command.get_args());
+            command = wrapped;
         }
         command.current_dir(&self.dir).stdin(Stdio::null()).stdout(log.try_clone()?).stderr(log);
         self.child = Some(command.spawn()?);
@@ -208,17 +232,22 @@ impl Server {
     }
 
     fn config_text(&self) -> String {
-        let mut text = format!(
-            "dataDir={}\nclientPort={}\nclientPortAddress=127.0.0.1\n4lw.commands.whitelist=*\n\
-             DigestAuthenticationProvider.superDigest={SUPER_DIGEST}\npreAllocSize=1024\n",
-            self.dir.join("data").display(),
-            self.port,
-        );
-        if !self.settings.iter().any(|(key, _)| key == "tickTime") {
-            text.push_str("tickTime=2000\n");
-        }
-        if self.kind != Kind::Zabra {
-            text.push_str("admin.enableServer=false\n");
+        let defaults = [
+            ("dataDir", self.dir.join("data").display().to_string()),
+            ("clientPort", self.addr.port().to_string()),
+            ("clientPortAddress", self.addr.ip().to_string()),
+            ("4lw.commands.whitelist", "*".to_owned()),
+            ("DigestAuthenticationProvider.superDigest", SUPER_DIGEST.to_owned()),
+            ("preAllocSize", "1024".to_owned()),
+            ("tickTime", "2000".to_owned()),
+            ("admin.enableServer", "false".to_owned()),
+        ];
+        let mut text = String::new();
+        for (key, value) in defaults {
+            let is_set = self.settings.iter().any(|(other, _)| other == key);
+            if !is_set && (key != "admin.enableServer" || self.kind != Kind::Zabra) {
+                text.push_str(&format!("{key}={value}\n"));
+            }
         }
         for (key, value) in &self.settings {
             if self.kind == Kind::Zabra || !jvm_only(key) {
@@ -230,25 +259,44 @@ impl Server {
 
     fn wait_until_serving(&mut self) -> io::Result<()> {
         let deadline = Instant::now() + START_TIMEOUT;
-        loop {
-            if ask(self.addr(), "srvr", Duration::from_millis(300))
-                .is_ok_and(|answer| answer.contains("Mode:"))
-            {
-                return Ok(());
-            }
-            let child = self.child.as_mut().expect("spawned before waiting");
-            if let Some(status) = child.try_wait()? {
-                self.child = None;
-                return Err(self.failure(&format!("ended with {status} before it served")));
-            }
+        while self.mode().is_none() {
+            self.check_running()?;
             if Instant::now() > deadline {
                 return Err(self.failure("did not serve in time"));
             }
             std::thread::sleep(Duration::from_millis(10));
         }
+        Ok(())
     }
 
-    fn failure(&self, what: &str) -> io::Error {
+    /// As [`mode`] of its address.
+    pub fn mode(&self) -> Option<String> {
+        mode(self.addr)
+    }
+
+    /// The last transaction the server has applied; `None` while it does not serve.
+    pub fn zxid(&self) -> Option<i64> {
+        i64::from_str_radix(srvr(self.addr, "Zxid: 0x")?.as_str(), 16).ok()
+    }
+
+    /// Finds out whether the process ended by itself.
+    ///
+    /// # Errors
+    /// It did, or was never started; the message holds the end of its log.
+    pub fn check_running(&mut self) -> io::Result<()> {
+        let ended = match self.child.as_mut() {
+            None => "does not run".to_owned(),
+            Some(child) => match child.try_wait()? {
+                None => return Ok(()),
+                Some(status) => format!("ended with {status}"),
+            },
+        };
+        self.child = None;
+        Err(self.failure(&ended))
+    }
+
+    /// An error that names the server and shows the end of its log.
+    pub fn failure(&self, what: &str) -> io::Error {
         let log = fs::read_to_string(self.log_path()).unwrap_or_default();
         let tail = log.lines().rev().take(40).collect::<Vec<_>>();
         let tail = tail.into_iter().rev().collect::<Vec<_>>().join("\n");
@@ -262,7 +310,12 @@ impl Server {
 
     /// The address clients connect to.
     pub fn addr(&self) -> SocketAddr {
-        (Ipv4Addr::LOCALHOST, self.port).into()
+        self.addr
+    }
+
+    /// The address of the host it runs on.
+    pub fn host(&self) -> IpAddr {
+        self.addr.ip()
     }
 
     /// The directory holding `data`, the configuration and the log.
@@ -294,7 +347,7 @@ impl Server {
     /// It could not be signalled or was still there after twenty seconds (it is then killed).
     pub fn stop(&mut self) -> io::Result<()> {
         let Some(mut child) = self.child.take() else { return Ok(()) };
-        Command::new("kill").arg(child.id().to_string()).status()?;
+        signal(&child, "TERM")?;
         let deadline = Instant::now() + STOP_TIMEOUT;
         while Instant::now() < deadline {
             if child.try_wait()?.is_some() {
@@ -305,6 +358,22 @@ impl Server {
         child.kill()?;
         child.wait()?;
         Err(self.failure("ignored SIGTERM"))
+    }
+
+    /// Takes the processor away from the process until [`resume`](Self::resume).
+    ///
+    /// # Errors
+    /// It could not be signalled.
+    pub fn pause(&self) -> io::Result<()> {
+        self.child.as_ref().map_or(Ok(()), |child| signal(child, "STOP"))
+    }
+
+    /// Lets the process go on after [`pause`](Self::pause).
+    ///
+    /// # Errors
+    /// It could not be signalled.
+    pub fn resume(&self) -> io::Result<()> {
+        self.child.as_ref().map_or(Ok(()), |child| signal(child, "CONT"))
     }
 
     /// The number of file descriptors the process holds.
@@ -328,9 +397,25 @@ impl Drop for Server {
     }
 }
 
+fn signal(child: &Child, name: &str) -> io::Result<()> {
+    let status = Command::new("kill").arg(format!("-{name}")).arg(child.id().to_string()).status()?;
+    if status.success() { Ok(()) } else { Err(io::Error::other(format!("SIG{name} could not be sent"))) }
+}
+
 /// Properties Java reads only from its command line.
 fn jvm_only(key: &str) -> bool {
     key.starts_with("znode.container.") || key == "jute.maxbuffer" || key == "readonlymode.enabled"
+}
+
+/// What the server at `addr` calls itself (`standalone`, `leader`, `follower`, `observer`); `None` while it does not
+/// serve.
+pub fn mode(addr: SocketAddr) -> Option<String> {
+    srvr(addr, "Mode: ")
+}
+
+fn srvr(addr: SocketAddr, prefix: &str) -> Option<String> {
+    let answer = ask(addr, "srvr", IMPATIENCE).ok()?;
+    answer.lines().find_map(|line| line.strip_prefix(prefix)).map(str::to_owned)
 }
 
 /// Sends a four-letter word on a connection of its own and returns the whole answer.
@@ -343,7 +428,7 @@ pub fn four_letter_word(addr: SocketAddr, word: &str) -> io::Result<String> {
 
 /// Java may leave a connection that came while it was starting unanswered, so start-up asks impatiently.
 fn ask(addr: SocketAddr, word: &str, patience: Duration) -> io::Result<String> {
-    let mut stream = TcpStream::connect(addr)?;
+    let mut stream = TcpStream::connect_timeout(&addr, patience)?;
     stream.set_read_timeout(Some(patience))?;
     stream.write_all(word.as_bytes())?;
     let mut answer = String::new();
