@@ -42,7 +42,7 @@ fn with_section(text: &str) -> Result<String, String> {
 fn section() -> String {
     let count = |wanted: fn(State) -> bool| keys().filter(|key| wanted(key.state)).count();
     let mut out = format!(
-        "\n{} keys: {} supported, {} without a meaning here, {} for ensembles, {} ignored with a warning until a later release, {} \
+        "\n{} keys: {} supported, {} without a meaning here, {} supported and for ensembles only, {} ignored with a warning until a later release, {} \
          refused until a later release.\n",
         keys().count(),
         count(|state| matches!(state, State::Supported)),
@@ -88,7 +88,7 @@ fn state(state: State) -> String {
     match state {
         State::Supported => "supported".into(),
         State::Meaningless(why) => format!("no effect: {}", cell(why)),
-        State::EnsembleOnly => "for ensembles, later".into(),
+        State::EnsembleOnly => "supported, in an ensemble".into(),
         State::NotYet(why) => format!("ignored with a warning: {}", cell(why)),
         State::Refused(why) => format!("refused: {}", cell(why)),
     }

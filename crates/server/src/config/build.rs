@@ -1,7 +1,9 @@
 //! From checked settings to the typed [`Config`], and the rules that span several keys.
 
+use super::ensemble::{self, Place};
 use super::error::{ConfigError, Origin, Warning};
-use super::membership::{self, Member};
+use super::files::Files;
+use super::membership::{self, Kind};
 use super::model::{
     Auth, ClientPort, Compression, Config, ConnectionThrottle, Containers, DigestAlgorithm, Limits, Network,
     Purge, RequestThrottle, Sessions, Storage, Tree,
@@ -9,30 +11,53 @@ use super::model::{
 use super::settings::Settings;
 use super::{Secret, value};
 use crate::fourletter::{Whitelist, Word};
-use std::path::PathBuf;
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
+use zab::Member;
 
-/// Builds the configuration; `data_dir`, when given, is used whatever `dataDir` says.
+/// What a configuration is built from, besides the settings.
+pub(super) struct Given<'a> {
+    /// Used whatever `dataDir` says.
+    pub data_dir: Option<PathBuf>,
+    /// The configuration file.
+    pub static_file: Option<&'a Path>,
+    /// Where the files it leads to are read.
+    pub files: &'a Files,
+}
+
+/// Builds the configuration.
 ///
 /// # Errors
 /// A required key is missing, or keys contradict each other.
 pub(super) fn config(
     from: &Settings,
-    data_dir: Option<PathBuf>,
+    given: Given<'_>,
     warnings: &mut Vec<Warning>,
 ) -> Result<Config, ConfigError> {
-    let alone = only_member(from, warnings)?;
-    let data_dir = data_dir.or_else(|| path(from, "dataDir")).ok_or(ConfigError::Missing {
+    let kind = membership::read(from, given.files, warnings)?;
+    let data_dir = given.data_dir.or_else(|| path(from, "dataDir")).ok_or(ConfigError::Missing {
         key: "dataDir",
         needed: "it names the directory of the snapshots, as in dataDir=/var/lib/zookeeper",
     })?;
     let tick_time = from.millis("tickTime");
     let read_only_mode = from.flag("readonlymode.enabled");
+    let (own_line, ensemble) = match kind {
+        Kind::Alone(only) => {
+            from.warn_alone(warnings);
+            (only, None)
+        }
+        Kind::Ensemble(listed) => {
+            let place = Place { data_dir: &data_dir, static_file: given.static_file, files: given.files };
+            let (ensemble, own_line) = ensemble::build(from, listed, tick_time, &place, warnings)?;
+            (own_line, Some(ensemble))
+        }
+    };
     Ok(Config {
         data_log_dir: path(from, "dataLogDir").unwrap_or_else(|| data_dir.clone()),
         data_dir,
         tick_time,
-        client_port: client_port(from, alone)?,
+        client_port: client_port(from, own_line)?,
         sessions: sessions(from, tick_time)?,
         storage: storage(from),
         purge: purge(from),
@@ -47,7 +72,7 @@ pub(super) fn config(
         read_only_mode,
         standalone_enabled: from.flag("standaloneEnabled"),
         reconfig_enabled: from.flag("reconfigEnabled"),
-        ensemble: None,
+        ensemble,
     })
 }
 
@@ -55,71 +80,45 @@ fn path(from: &Settings, name: &str) -> Option<PathBuf> {
     Some(from.text(name)).filter(|text| !text.is_empty()).map(PathBuf::from)
 }
 
-/// The one listed member of a server that runs alone; `None` when no member is listed.
-fn only_member(from: &Settings, warnings: &mut Vec<Warning>) -> Result<Option<Member>, ConfigError> {
-    let members = from
-        .family("server.")
-        .map(|(name, setting)| membership::parse(name, &setting.value, &setting.origin))
-        .collect::<Result<Vec<Member>, ConfigError>>()?;
-    let voters = members.iter().filter(|member| member.votes).count();
-    let alone_allowed = from.flag("standaloneEnabled");
-    let conflict = |member: &Member, problem: &str| ConfigError::Conflict {
-        origin: member.origin.clone(),
-        key: member.key.clone(),
-        problem: problem.to_string(),
-    };
-    let Some(last) = members.last() else {
-        return match from.set("standaloneEnabled") {
-            Some(setting) if !alone_allowed => Err(ConfigError::Conflict {
-                origin: setting.origin.clone(),
-                key: "standaloneEnabled".into(),
-                problem: "false needs server.N lines; leave it out to run one server".into(),
-            }),
-            _ => Ok(None),
-        };
-    };
-    match voters {
-        0 => Err(conflict(last, "only observers are listed; at least one member must vote")),
-        1 if alone_allowed && members.len() == 1 => {
-            let (origin, key) = (last.origin.clone(), last.key.clone());
-            warnings.push(Warning::OneServer { origin, key });
-            Ok(members.into_iter().next())
-        }
-        1 if alone_allowed => Err(conflict(last, "observers need more than one voting member")),
-        _ => Err(ConfigError::NotInThisRelease {
-            origin: last.origin.clone(),
-            key: last.key.clone(),
-            why: "it lists an ensemble, and ensembles come in a later release".into(),
-        }),
-    }
-}
+/// This server's line in the membership: where it stands, its key, and what it says.
+pub(super) type OwnLine = (Origin, String, Member);
 
-/// The client port, from its own keys or from the only member's line.
-fn client_port(from: &Settings, alone: Option<Member>) -> Result<ClientPort, ConfigError> {
+/// The client port, from its own keys or from this server's line, which must not contradict them.
+fn client_port(from: &Settings, own_line: Option<OwnLine>) -> Result<ClientPort, ConfigError> {
     let backlog = from.number("clientPortListenBacklog").and_then(|number| u32::try_from(number).ok());
     let host = Some(from.text("clientPortAddress").trim_matches(['[', ']']))
         .filter(|text| !text.is_empty())
         .map(str::to_string);
-    let listed = alone.and_then(|member| member.client.map(|client| (member.origin, member.key, client)));
-    match (from.number("clientPort"), listed) {
-        (Some(port), listed) => {
-            let port = u16::try_from(port).expect("the row's range fits a port");
-            match listed {
-                Some((origin, key, (_, other))) if other != port => Err(ConfigError::Conflict {
-                    origin,
-                    key,
-                    problem: format!(
-                        "its client port {other} differs from clientPort={port}; drop one of them"
-                    ),
-                }),
-                _ => Ok(ClientPort { host, port, backlog }),
+    let port =
+        from.number("clientPort").map(|port| u16::try_from(port).expect("the row's range fits a port"));
+    let listed = own_line.and_then(|(origin, key, member)| Some((origin, key, member.client?)));
+    match (port, listed) {
+        (Some(port), None) => Ok(ClientPort { host, port, backlog }),
+        (None, None) => Err(no_client_port(from)),
+        (None, Some((_, _, (listed, port)))) => {
+            Ok(ClientPort { host: Some(listed).filter(|host| !is_any(host)).or(host), port, backlog })
+        }
+        (Some(port), Some((origin, key, (listed, listed_port)))) => {
+            let says = |what: &str, other: &dyn std::fmt::Display| {
+                let problem = format!(
+                    "its client address {listed}:{listed_port} differs from {what}={other}; drop one of them"
+                );
+                Err(ConfigError::Conflict { origin, key, problem })
+            };
+            if port != listed_port {
+                return says("clientPort", &port);
+            }
+            match host.filter(|host| !is_any(host)) {
+                Some(host) if host != listed => says("clientPortAddress", &host),
+                _ => Ok(ClientPort { host: Some(listed).filter(|host| !is_any(host)), port, backlog }),
             }
         }
-        (None, Some((_, _, (listed_host, port)))) => {
-            Ok(ClientPort { host: listed_host.or(host), port, backlog })
-        }
-        (None, None) => Err(no_client_port(from)),
     }
+}
+
+/// Whether a host stands for every address of the machine.
+fn is_any(host: &str) -> bool {
+    host.parse::<IpAddr>().is_ok_and(|address| address.is_unspecified())
 }
 
 fn no_client_port(from: &Settings) -> ConfigError {

@@ -86,6 +86,20 @@ pub enum ConfigError {
         /// The contradiction and the way out.
         problem: String,
     },
+    /// A member of an ensemble does not know which one it is.
+    NoMyId {
+        /// Where it should stand.
+        path: PathBuf,
+    },
+    /// The file `myid` does not name a member.
+    BadMyId {
+        /// The file.
+        path: PathBuf,
+        /// Its first line.
+        text: String,
+        /// Why that is none.
+        problem: String,
+    },
     /// The key asks for something this release does not do and must not ignore.
     NotInThisRelease {
         /// Where it stands.
@@ -112,6 +126,16 @@ impl fmt::Display for ConfigError {
             }
             ConfigError::Missing { key, needed } => write!(f, "{key} is not set; {needed}"),
             ConfigError::Conflict { origin, key, problem } => write!(f, "{origin}: {key}: {problem}"),
+            ConfigError::NoMyId { path } => {
+                let path = path.display();
+                write!(
+                    f,
+                    "{path}: myid file is missing; it says which of the servers listed this is, as in 1"
+                )
+            }
+            ConfigError::BadMyId { path, text, problem } => {
+                write!(f, "{}: serverid {} is not usable: {problem}", path.display(), text.escape_debug())
+            }
             ConfigError::NotInThisRelease { origin, key, why } => {
                 write!(
                     f,
@@ -197,6 +221,20 @@ pub enum Warning {
         /// The key.
         key: String,
     },
+    /// The setting contradicts another one, which counts.
+    Overruled {
+        /// Where it stands.
+        origin: Origin,
+        /// The key.
+        key: String,
+        /// What counts instead.
+        by: String,
+    },
+    /// An even number of servers vote: one fewer would stand as many failures.
+    EvenVoters {
+        /// How many.
+        voters: usize,
+    },
     /// An environment variable that a container platform put there, not an operator.
     ServiceLink {
         /// The variable.
@@ -234,6 +272,15 @@ impl fmt::Display for Warning {
             Warning::Risk { origin, setting, risk } => write!(f, "{origin}: with {setting} {risk}"),
             Warning::OneServer { origin, key } => {
                 write!(f, "{origin}: {key} is the only server listed; running standalone")
+            }
+            Warning::Overruled { origin, key, by } => {
+                write!(f, "{origin}: {key} is overruled by {by}")
+            }
+            Warning::EvenVoters { voters: 2 } => {
+                f.write_str("two servers vote: neither may fail; three stand one failure")
+            }
+            Warning::EvenVoters { voters } => {
+                write!(f, "{voters} servers vote: {} would stand as many failures", voters - 1)
             }
             Warning::ServiceLink { variable } => {
                 write!(

@@ -31,7 +31,7 @@ fn entry(out: &mut String, key: &Key) {
     let _ = match key.state {
         State::Supported => Ok(()),
         State::Meaningless(why) => writeln!(out, "      no effect here: {why}"),
-        State::EnsembleOnly => writeln!(out, "      for ensembles only, which come in a later release"),
+        State::EnsembleOnly => writeln!(out, "      matters in an ensemble only"),
         State::NotYet(why) => writeln!(out, "      ignored with a warning: {why}"),
         State::Refused(why) => writeln!(out, "      refused: {why}"),
     };

@@ -5,7 +5,10 @@
 
 mod build;
 mod ensemble;
+#[cfg(test)]
+mod ensemble_tests;
 mod error;
+mod files;
 mod help;
 mod membership;
 mod model;

@@ -61,17 +61,13 @@ impl Settings {
                     warnings.push(Warning::Meaningless { origin, key, why });
                     continue;
                 }
-                State::EnsembleOnly => {
-                    let why = "it matters in an ensemble only";
-                    warnings.push(Warning::Meaningless { origin, key, why });
-                }
                 State::Refused(why) if !is_default && !setting.is_harmless() => {
                     return Err(ConfigError::NotInThisRelease { origin, key, why: why.into() });
                 }
                 State::NotYet(why) if !is_default && !setting.is_harmless() => {
                     warnings.push(Warning::NotYet { origin, key, why });
                 }
-                State::Refused(_) | State::NotYet(_) | State::Supported => {}
+                State::Refused(_) | State::NotYet(_) | State::Supported | State::EnsembleOnly => {}
             }
             let unset = is_default && setting.value.is_empty();
             if !unset && !value::is_allowed(setting.key.kind, &setting.value) {
@@ -81,6 +77,16 @@ impl Settings {
             setting.warn_if_risky(warnings);
         }
         Ok(())
+    }
+
+    /// Tells the operator of a standalone server which keys do nothing for it.
+    pub(super) fn warn_alone(&self, warnings: &mut Vec<Warning>) {
+        let only = self.0.iter().filter(|(_, setting)| setting.key.state == State::EnsembleOnly);
+        for (name, setting) in only {
+            let (key, origin) = (name.clone(), setting.origin.clone());
+            let why = "it matters in an ensemble only";
+            warnings.push(Warning::Meaningless { origin, key, why });
+        }
     }
 
     /// The setting of `name`, if somebody set it.
@@ -141,7 +147,7 @@ impl Settings {
         value::boolean(text).unwrap_or(text == "yes")
     }
 
-    /// A fraction.
+    /// A fraction or a factor.
     pub(super) fn ratio(&self, name: &str) -> f64 {
         self.text(name).parse().expect("checked against its row")
     }

@@ -6,6 +6,7 @@
 //! `ZOOKEEPER_TICK_TIME` and `autopurge.purgeInterval` is `ZOOKEEPER_AUTOPURGE_PURGE_INTERVAL`.
 
 use super::error::{ConfigError, Origin, Warning};
+use super::files::Files;
 use super::model::Config;
 use super::settings::Settings;
 use super::{build, properties};
@@ -32,6 +33,8 @@ pub struct Sources {
     arguments: Vec<Written>,
     data_dir: Option<PathBuf>,
     default_data_dir: Option<PathBuf>,
+    static_file: Option<PathBuf>,
+    pub(super) files: Files,
     warnings: Vec<Warning>,
 }
 
@@ -114,13 +117,15 @@ impl Sources {
         self.file_bytes(path, &bytes)
     }
 
-    /// Like [`Sources::file`] with the content at hand; `path` is only for messages.
+    /// Like [`Sources::file`] with the content at hand; `path` is for messages, and for the membership
+    /// files beside it.
     ///
     /// # Errors
     /// A `\u` escape is malformed.
     pub fn file_bytes(&mut self, path: &Path, bytes: &[u8]) -> Result<(), ConfigError> {
         let entries = properties::parse(bytes)
             .map_err(|bad| ConfigError::BadEscape { path: path.to_path_buf(), line: bad.line })?;
+        self.static_file = Some(path.to_path_buf());
         for entry in entries {
             let origin = Origin::File { path: path.to_path_buf(), line: entry.line };
             self.file.push(Written { name: entry.key, value: entry.value, origin });
@@ -128,7 +133,8 @@ impl Sources {
         Ok(())
     }
 
-    /// Weighs all sources and builds the configuration, with what the operator should be told.
+    /// Weighs all sources and builds the configuration, with what the operator should be told. A member of
+    /// an ensemble reads its `myid` and membership files.
     ///
     /// # Errors
     /// The operator is at fault: a value that is not allowed, a contradiction, a missing key, or a key
@@ -142,7 +148,8 @@ impl Sources {
         settings.check(&mut warnings)?;
         let is_set = settings.set("dataDir").is_some_and(|setting| !setting.value.is_empty());
         let data_dir = self.data_dir.or(self.default_data_dir.filter(|_| !is_set));
-        let config = build::config(&settings, data_dir, &mut warnings)?;
+        let given = build::Given { data_dir, static_file: self.static_file.as_deref(), files: &self.files };
+        let config = build::config(&settings, given, &mut warnings)?;
         Ok((config, warnings))
     }
 

@@ -212,7 +212,8 @@ fn what_must_not_be_ignored_is_refused() {
         "sessionRequireClientSASLAuth=true",
         "authProvider.1=org.apache.zookeeper.server.auth.SASLAuthenticationProvider",
         "requireKerberosConfig=true",
-        "dynamicConfigFile=/d/zoo.cfg.dynamic",
+        "oraclePath=/d/oracle",
+        "server.1=a:1:2;3;4",
     ] {
         assert!(matches!(with(text), Err(ConfigError::NotInThisRelease { .. })), "{text}");
     }
@@ -273,16 +274,7 @@ fn one_listed_server_runs_standalone_and_may_bring_its_client_port() {
 }
 
 #[test]
-fn ensembles_are_refused_clearly() {
-    refused(
-        "server.1=a:1:2\nserver.2=b:1:2",
-        "zoo.cfg:4: server.2 is not available in this release: it lists an ensemble, and ensembles come in a later \
-         release; remove it to start without",
-    );
-    assert!(matches!(
-        with("standaloneEnabled=false\nserver.1=a:1:2"),
-        Err(ConfigError::NotInThisRelease { .. })
-    ));
+fn lines_that_make_neither_a_server_nor_an_ensemble_are_refused() {
     for text in
         ["server.1=a:1:2:observer", "server.1=a:1:2\nserver.2=b:1:2:observer", "standaloneEnabled=false"]
     {

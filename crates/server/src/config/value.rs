@@ -11,6 +11,7 @@ pub(super) fn is_allowed(kind: Kind, text: &str) -> bool {
         Kind::Int { min, max, .. } => text.parse::<i64>().is_ok_and(|number| (min..=max).contains(&number)),
         Kind::Floor { .. } => text.parse::<i64>().is_ok_and(|number| number <= i64::from(i32::MAX)),
         Kind::Ratio => text.parse::<f64>().is_ok_and(|number| (0.0..=1.0).contains(&number)),
+        Kind::Factor => text.parse::<f64>().is_ok_and(f64::is_finite),
         Kind::Period => period(text).is_some(),
         Kind::OneOf(words) => words.contains(&text),
         Kind::Text | Kind::Path | Kind::Host | Kind::List | Kind::Secret => !text.contains('\0'),

@@ -99,6 +99,8 @@ pub enum Kind {
     },
     /// A fraction of 0 to 1.
     Ratio,
+    /// A factor; below 0 it is off.
+    Factor,
     /// A time in hours, or with one of the suffixes ms, s, m, h, d.
     Period,
     /// One of these words.
@@ -130,6 +132,7 @@ impl Kind {
                 format!("a whole number, {floor} or more{}", with_unit(unit))
             }
             Kind::Ratio => "a number from 0 to 1".into(),
+            Kind::Factor => "a number; less than 0 is off".into(),
             Kind::Period => "hours as a whole number, or a number with ms, s, m, h or d".into(),
             Kind::OneOf(words) => {
                 let shown = |word: &&str| if word.is_empty() { "nothing".into() } else { word.to_string() };
@@ -151,7 +154,7 @@ pub enum State {
     Supported,
     /// It has no meaning here; setting it changes nothing. Says why.
     Meaningless(&'static str),
-    /// It matters between servers only, so a standalone server of either kind passes it over.
+    /// It does what it does in ZooKeeper, between servers: a standalone server of either kind passes it over.
     EnsembleOnly,
     /// Ignored with a warning until the feature arrives. Says what happens meanwhile.
     NotYet(&'static str),

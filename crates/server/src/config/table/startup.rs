@@ -31,7 +31,7 @@ pub(super) const KEYS: &[Key] = rows! { Place::File;
     "electionAlg", Kind::OneOf(&["3"]), "3", "", EnsembleOnly, "election algorithm; only 3 is left";
     "peerType", Kind::OneOf(&["participant", "observer"]), "participant", "", EnsembleOnly, "role of this server";
     "syncEnabled", Kind::Bool, "true", "3.4.6", EnsembleOnly, "observers keep a log and snapshots";
-    "observerMasterPort", PORT_OR_OFF, "0", "3.6", EnsembleOnly,
+    "observerMasterPort", PORT_OR_OFF, "0", "3.6", NotYet("observers are served by the leader; nothing listens on this port"),
         "port where a follower serves observers; 0 is off";
     "quorumListenOnAllIPs", Kind::Bool, "false", "3.4.6", EnsembleOnly,
         "bind the server-to-server ports on every address";
@@ -41,26 +41,26 @@ pub(super) const KEYS: &[Key] = rows! { Place::File;
     "standaloneEnabled", Kind::Bool, "true", "3.5", Supported, "whether one server without a quorum may serve";
     "reconfigEnabled", Kind::Bool, "false", "3.5.3", Supported,
         "dynamic reconfiguration; a standalone server refuses reconfig either way";
-    "dynamicConfigFile", Kind::Path, "", "3.5", Refused("membership files come with ensembles in a later release"),
-        "file with the membership";
+    "dynamicConfigFile", Kind::Path, "", "3.5", Supported,
+        "file with the server, group and weight lines, which then may stand nowhere else";
     "autopurge.snapRetainCount", Kind::Floor { unit: Unit::Count, floor: 3 }, "3", "", Supported,
         "snapshots a purge keeps";
     "autopurge.purgeInterval", Kind::Period, "0", "", Supported, "time between purges; 0 is off";
     "sslQuorum", Kind::Bool, "false", "3.5.5", Refused(TLS_QUORUM), "TLS between servers";
     "portUnification", Kind::Bool, "false", "3.5.5", Refused(TLS_QUORUM),
         "server-to-server ports accept TLS and plaintext";
-    "sslQuorumReloadCertFiles", Kind::Bool, "false", "3.5.5", EnsembleOnly,
+    "sslQuorumReloadCertFiles", Kind::Bool, "false", "3.5.5", NotYet(TLS_QUORUM),
         "reload changed key stores between servers";
     "quorum.auth.enableSasl", Kind::Bool, "false", "3.4.10", Refused(SASL_QUORUM), "SASL between servers";
     "quorum.auth.learnerRequireSasl", Kind::Bool, "false", "3.4.10", Refused(SASL_QUORUM),
         "outgoing peers must authenticate";
     "quorum.auth.serverRequireSasl", Kind::Bool, "false", "3.4.10", Refused(SASL_QUORUM),
         "incoming peers must authenticate";
-    "quorum.auth.learner.saslLoginContext", Kind::Text, "QuorumLearner", "3.4.10", EnsembleOnly,
+    "quorum.auth.learner.saslLoginContext", Kind::Text, "QuorumLearner", "3.4.10", NotYet(SASL_QUORUM),
         "JAAS section of the connecting peer";
-    "quorum.auth.server.saslLoginContext", Kind::Text, "QuorumServer", "3.4.10", EnsembleOnly,
+    "quorum.auth.server.saslLoginContext", Kind::Text, "QuorumServer", "3.4.10", NotYet(SASL_QUORUM),
         "JAAS section of the accepting peer";
-    "quorum.auth.kerberos.servicePrincipal", Kind::Text, "zkquorum/localhost", "3.4.10", EnsembleOnly,
+    "quorum.auth.kerberos.servicePrincipal", Kind::Text, "zkquorum/localhost", "3.4.10", NotYet(SASL_QUORUM),
         "principal of the peers";
     "quorum.cnxn.threads.size", count(0), "20", "3.4.10", Meaningless("connections between servers do not use a thread pool"),
         "threads of the election handshake";
@@ -72,13 +72,13 @@ pub(super) const KEYS: &[Key] = rows! { Place::File;
         "metrics exporter";
     "metricsProvider.*", Kind::Text, "", "3.6", NotYet(METRICS), "settings of the metrics exporter";
     "multiAddress.enabled", Kind::Bool, "false", "3.6", EnsembleOnly, "several addresses for one server";
-    "multiAddress.reachabilityCheckEnabled", Kind::Bool, "true", "3.6", EnsembleOnly,
+    "multiAddress.reachabilityCheckEnabled", Kind::Bool, "true", "3.6", Meaningless("all addresses of a server are tried at once"),
         "probe addresses before use";
-    "multiAddress.reachabilityCheckTimeoutMs", ms(0), "1000", "3.6", EnsembleOnly, "time for one probe";
+    "multiAddress.reachabilityCheckTimeoutMs", ms(0), "1000", "3.6", Meaningless("all addresses of a server are tried at once"), "time for one probe";
     "oraclePath", Kind::Path, "", "3.8", Refused("two-member ensembles with an oracle come in a later release"),
         "file that decides between two voters";
     "server.*", Kind::Text, "", "", Supported,
-        "one member, host:quorumPort:electionPort[:role][;[host:]clientPort]; ensembles are refused";
+        "one member, host:quorumPort:electionPort[:role][;[host:]clientPort], addresses separated by |";
     "group.*", Kind::Text, "", "", EnsembleOnly, "members of a quorum group";
     "weight.*", Kind::Text, "", "", EnsembleOnly, "votes of a member";
 };

@@ -12,7 +12,7 @@ pub(super) const KEYS: &[Key] = rows! { Place::Property;
         "size at which the log starts a new file; 0 or less is off";
     "commitLogCount", Kind::Floor { unit: Unit::Count, floor: 500 }, "500", "3.6", Supported,
         "committed transactions kept in memory";
-    "snapshotSizeFactor", Kind::Text, "0.33", "3.5", EnsembleOnly,
+    "snapshotSizeFactor", Kind::Factor, "0.33", "3.5", EnsembleOnly,
         "log against snapshot size up to which followers are synced from the log";
     "snapshot.compression.method", Kind::OneOf(&["", "gz", "snappy"]), "", "3.6", Supported,
         "compression of snapshot files";
