@@ -141,3 +141,7 @@ fn tell(shared: &Shared, stored: u64, from: usize) {
     shared.log.set_stored(stored);
     shared.wake(from);
 }
+
+#[cfg(test)]
+#[path = "log_tests.rs"]
+mod tests;

@@ -113,12 +113,12 @@ impl Snapshots {
     }
 
     /// Whether a snapshot that began in this generation may go on.
-    fn may_go_on(&self, generation: u64) -> bool {
+    pub(super) fn may_go_on(&self, generation: u64) -> bool {
         let state = self.state.lock();
         state.generation == generation && !state.forbidden
     }
 
-    fn generation(&self) -> u64 {
+    pub(super) fn generation(&self) -> u64 {
         self.state.lock().generation
     }
 
