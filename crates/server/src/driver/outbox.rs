@@ -64,8 +64,12 @@ impl<'a> Courier<'a> {
             }
         }
         self.shared.log.notify();
-        for wire in self.touched.drain(..) {
-            wire.flush();
+        let unfinished = self.touched.drain(..).filter(|wire| wire.flush()).map(|wire| Mail::Flush(wire.id));
+        self.mail.extend(unfinished);
+        if let Some(peers) = &self.shared.peers
+            && !self.mail.is_empty()
+        {
+            self.wake_peers |= peers.put(&mut self.mail);
         }
         if std::mem::take(&mut self.wake_peers) {
             self.wake_peer_thread();

@@ -46,7 +46,7 @@ pub(crate) fn run(shared: &Shared) {
     let Some(peers) = &shared.peers else { return };
     while let Some(Wanted { link, after }) = peers.history.next() {
         // Whoever has gone meanwhile needs no answer, and reading costs.
-        if peers.wire(link).is_none() {
+        if !peers.has_wire(link) {
             continue;
         }
         let entries = read(shared, after).unwrap_or_else(|error| {

@@ -56,6 +56,8 @@ pub(super) struct Links {
     links: BTreeMap<LinkId, Link>,
     /// Links with bytes to read that no event announces.
     runnable: VecDeque<LinkId>,
+    /// Links with bytes to write that no event announces.
+    unfinished: Vec<LinkId>,
     buffer: Vec<u8>,
     packet_max: usize,
     first_packet_ms: u64,
@@ -70,6 +72,7 @@ impl Links {
             peers,
             links: BTreeMap::new(),
             runnable: VecDeque::new(),
+            unfinished: Vec::new(),
             buffer: vec![0; READ_BYTES],
             packet_max: settings.packet_max,
             first_packet_ms: settings.first_packet_ms,
@@ -146,8 +149,8 @@ impl Links {
     pub(super) fn on_ready(&mut self, token: usize, event: &Event) -> bool {
         let id = LinkId(token as u64);
         let Some(link) = self.links.get_mut(&id) else { return false };
-        if event.is_writable() {
-            link.wire.flush();
+        if event.is_writable() && link.wire.flush() {
+            self.unfinished.push(id);
         }
         link.ended |= event.is_read_closed() || event.is_error();
         if (event.is_readable() || link.ended) && !self.runnable.contains(&id) {
@@ -158,11 +161,18 @@ impl Links {
 
     /// Whether there is something to read that no event announces.
     pub(super) fn has_work(&self) -> bool {
-        !self.runnable.is_empty()
+        !self.runnable.is_empty() || !self.unfinished.is_empty()
     }
 
-    /// Reads from every link that may have something, each its share.
+    /// There is more to be written to a link than fit into somebody's turn.
+    pub(super) fn flush_later(&mut self, id: LinkId) {
+        self.unfinished.push(id);
+    }
+
+    /// Writes to and reads from every link that may have something, each its share.
     pub(super) fn serve(&mut self, ground: &mut Ground<'_>) {
+        let links = &self.links;
+        self.unfinished.retain(|id| links.get(id).is_some_and(|link| link.wire.flush()));
         for _ in 0..self.runnable.len() {
             let Some(id) = self.runnable.pop_front() else { break };
             if self.read(id, ground) {

@@ -57,6 +57,8 @@ pub(crate) enum Mail {
     Vote(ServerId, Notification),
     /// The node closed a link.
     Closed(LinkId),
+    /// There is more to be written to a link.
+    Flush(LinkId),
     /// Stream a snapshot into a link.
     Stream(Box<Outgoing>),
     /// A name was looked up.
@@ -114,6 +116,10 @@ impl Peers {
     /// The sending half of a link that is there.
     pub(crate) fn wire(&self, link: LinkId) -> Option<Arc<Wire>> {
         self.wires.lock().get(&link).cloned()
+    }
+
+    fn has_wire(&self, link: LinkId) -> bool {
+        self.wires.lock().contains_key(&link)
     }
 
     fn add_wire(&self, wire: &Arc<Wire>) {

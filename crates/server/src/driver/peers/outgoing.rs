@@ -1,7 +1,7 @@
 //! A snapshot on its way to a learner, in slices, while writes go on.
 
-use super::Peers;
 use super::wire::Wire;
+use super::{Mail, Peers};
 use crate::driver::shared::Shared;
 use proto::peer::snap::encode_end;
 use proto::snapshot::HEADER_BYTES;
@@ -55,8 +55,7 @@ impl Outgoing {
                 return Pumped::Done;
             }
             if self.wire.waiting() >= AHEAD_BYTES {
-                self.wire.flush();
-                return Pumped::Waits;
+                return if self.wire.flush() { Pumped::More } else { Pumped::Waits };
             }
             let view = shared.store.view();
             if peers.term() != self.term {
@@ -76,13 +75,16 @@ impl Outgoing {
             self.chunk.clear();
             if done {
                 self.wire.end_stream();
-                self.wire.flush();
+                if self.wire.flush() {
+                    peers.mail(Mail::Flush(self.wire.id));
+                }
                 let nodes = self.cursor.nodes_written();
                 tracing::info!(peer = %self.wire.peer, nodes, "snapshot handed to the network");
                 return Pumped::Done;
             }
         }
-        self.wire.flush();
+        // Either way this goes on with the next turn.
+        let _ = self.wire.flush();
         Pumped::More
     }
 }

@@ -150,6 +150,7 @@ impl Sockets {
             Mail::Dial(leader, addresses) => self.dial(leader, &addresses, ground),
             Mail::Vote(to, vote) => self.lines.vote(to, vote, ground),
             Mail::Closed(link) => self.links.closed(link, ground.now_ms),
+            Mail::Flush(link) => self.links.flush_later(link),
             Mail::Stream(outgoing) => {
                 self.outgoing.push(*outgoing);
                 self.pumping = true;

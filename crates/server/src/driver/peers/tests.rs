@@ -166,6 +166,10 @@ fn read_to_end(end: &mut End, stream: &mut TcpStream) -> Vec<u8> {
     }
 }
 
+fn flush(wire: &Wire) {
+    while wire.flush() {}
+}
+
 /// Connects a learner from one to the other; its link, and the leader's.
 fn link(learner: &mut End, leader: &mut End) -> (LinkId, LinkId) {
     let address = Address {
@@ -185,7 +189,7 @@ fn link(learner: &mut End, leader: &mut End) -> (LinkId, LinkId) {
     let info = LearnerInfo { server_id: learner.me, protocol: 0x10000, config_version: 0 };
     let wire = learner.wire(link);
     wire.send(&Packet::with(PacketKind::FollowerInfo, Zxid(0), info.to_bytes()));
-    wire.flush();
+    flush(&wire);
     let accepted = |end: &End| {
         end.inputs.iter().find_map(|input| match input {
             PeerInput::Accepted(link) => Some(*link),
@@ -383,13 +387,13 @@ fn packets_arrive_whole_and_in_order_and_all_of_them_before_the_end() {
     let sizes = [0, 1, 200_000, 17, 1 << 20, 3, 131_072];
     for (n, size) in (0..).zip(sizes.into_iter().cycle().take(70)) {
         wire.send(&Packet::with(PacketKind::Proposal, Zxid(n), vec![n as u8; size]));
-        wire.flush();
+        flush(&wire);
     }
     // As the node closes a link: nothing is heard of it any more.
     wire.close();
     leader.peers.remove_wire(there);
     leader.peers.mail(Mail::Closed(there));
-    wire.flush();
+    flush(&wire);
     run_until("the end", &mut [&mut learner, &mut leader], |ends| !ends[0].closed().is_empty());
     assert_eq!(learner.closed(), [here]);
     let packets = learner.packets();

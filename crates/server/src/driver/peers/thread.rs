@@ -84,7 +84,7 @@ impl PeerThread<'_> {
             PeerInput::Accepted(link)
             | PeerInput::Packet { link, .. }
             | PeerInput::Snapshot { link, .. }
-            | PeerInput::History { link, .. } => self.peers.wire(*link).is_some(),
+            | PeerInput::History { link, .. } => self.peers.has_wire(*link),
             PeerInput::Dialed { .. } | PeerInput::Vote { .. } | PeerInput::VoterLink { .. } => true,
         }
     }

@@ -24,6 +24,20 @@ const BACKLOG_LIMIT: usize = 1 << 30;
 /// A buffer that grew larger than this is not kept for the next packets.
 const KEEP_BYTES: usize = 1 << 20;
 
+/// Bytes written to one link before the thread goes back to its own work.
+const SHARE_BYTES: usize = 1 << 20;
+
+/// How far writing came.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Written {
+    /// Nothing is left.
+    All,
+    /// This turn's share; the socket would take more.
+    Share,
+    /// The socket takes no more for now, and will say when it does; or it is broken.
+    Blocked,
+}
+
 /// The sending half of one link.
 #[derive(Debug)]
 pub(crate) struct Wire {
@@ -160,13 +174,17 @@ impl Wire {
         let _ = self.stream.shutdown(Shutdown::Both);
     }
 
-    /// Writes what the socket takes. When another thread is at it, that one writes this thread's
-    /// packets too.
-    pub(crate) fn flush(&self) {
+    /// Writes what the socket takes, within a turn's share. When another thread is at it, that one writes
+    /// this thread's packets too. Returns whether there is more to write that no event will announce: the
+    /// peer thread has to go on.
+    #[must_use]
+    pub(crate) fn flush(&self) -> bool {
         loop {
-            let Some(mut writing) = self.writing.try_lock() else { return };
-            if !self.write(&mut writing) {
-                return;
+            let Some(mut writing) = self.writing.try_lock() else { return false };
+            match self.write(&mut writing) {
+                Written::All => {}
+                Written::Share => return true,
+                Written::Blocked => return false,
             }
             drop(writing);
             // Whoever came in between found the lock taken and relies on this look.
@@ -176,33 +194,36 @@ impl Wire {
                     drop(queue);
                     self.shut();
                 }
-                return;
+                return false;
             }
         }
     }
 
-    /// Writes until nothing is left; `false` when the socket takes no more for now, or is broken.
-    fn write(&self, writing: &mut Writing) -> bool {
+    fn write(&self, writing: &mut Writing) -> Written {
+        let mut share = SHARE_BYTES;
         loop {
             if writing.at == writing.bytes.len() && !self.refill(writing) {
-                return true;
+                return Written::All;
             }
-            match (&self.stream).write(&writing.bytes[writing.at..]) {
+            if share == 0 {
+                return Written::Share;
+            }
+            let end = writing.bytes.len().min(writing.at + share);
+            match (&self.stream).write(&writing.bytes[writing.at..end]) {
                 Ok(0) => {}
                 Ok(n) => {
                     writing.at += n;
+                    share -= n;
                     self.note_progress();
                     continue;
                 }
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => continue,
-                Err(e) if e.kind() == io::ErrorKind::WouldBlock => {
-                    return false;
-                }
+                Err(e) if e.kind() == io::ErrorKind::WouldBlock => return Written::Blocked,
                 Err(_) => {}
             }
             *writing = Writing::default();
             self.abort();
-            return false;
+            return Written::Blocked;
         }
     }
 
