@@ -172,14 +172,15 @@ impl Looking {
             && around.electorate.is_quorum(&self.votes.agreeing(vote))
     }
 
+    /// Whether a quorum names the leader in `vote`, and it says itself that it leads. That is never this
+    /// server, which does not count among those heard.
     fn is_led_by(&self, around: &Surroundings, votes: &Tally, vote: &Ballot, with_me: bool) -> bool {
         let leader = vote.candidate.leader;
         let mut supporters = votes.agreeing(vote);
         if with_me {
             supporters.insert(around.me);
         }
-        leader != around.me
-            && supporters.contains(&leader)
+        supporters.contains(&leader)
             && votes.is_in(leader, PeerState::Leading)
             && around.electorate.is_quorum(&supporters)
     }
