@@ -1,0 +1,116 @@
+//! What is committed: by a quorum's disks, in one order, everywhere the same; and who may lead.
+
+use super::{Checks, Context};
+use node::Role;
+use proto::Zxid;
+use proto::peer::Entry;
+use std::collections::BTreeSet;
+
+impl Checks {
+    /// A member has taken a step; `true` when it is established as leader by it.
+    pub(crate) fn after_step(&mut self, host: usize, context: &mut Context<'_>) -> bool {
+        let machine = &mut context.hosts[host];
+        let Some(process) = &machine.process else { return false };
+        let status = process.node.status();
+        let (applied, digest) = {
+            let view = process.store.view();
+            (view.tree.last_zxid(), view.tree.digest())
+        };
+        let moved = applied != machine.known.applied || status.serving != machine.known.serving;
+        machine.known.applied = applied;
+        machine.known.serving = status.serving;
+        if status.diverged > 0 {
+            context.fail("Digest", format!("{} transactions differ", status.diverged));
+        }
+        if !status.serving {
+            self.leads[host] = None;
+            return false;
+        }
+        let leads = matches!(status.role, Role::Leading | Role::Standalone);
+        let established = leads && self.leads[host].is_none();
+        if established {
+            self.on_established(host, status.current_epoch, context);
+        }
+        if !leads {
+            self.leads[host] = None;
+        }
+        if status.committed > context.reference.last() {
+            self.on_commit(host, status.committed, context);
+        }
+        if moved {
+            self.check_state(host, applied, digest, context);
+        }
+        established
+    }
+
+    /// A member serves a state: it must be the one everybody agreed on.
+    fn check_state(&self, host: usize, applied: Zxid, digest: u64, context: &mut Context<'_>) {
+        let name = context.hosts[host].name.clone();
+        let is_known = applied.counter() == 0 || context.reference.find(applied).is_some();
+        context.require("Agreement", is_known, || format!("{name} shows {applied}, which is not committed"));
+        let expected = context.reference.digest_at(applied);
+        context.require("Digest", expected.is_none_or(|e| e == digest), || {
+            format!("{name} at {applied} has digest {digest:#x}, not {expected:#x?}")
+        });
+    }
+
+    fn on_established(&mut self, host: usize, epoch: u32, context: &mut Context<'_>) {
+        let machine = &context.hosts[host];
+        let (name, life) = (machine.name.clone(), (host, machine.boots));
+        self.leads[host] = Some(epoch);
+        self.terms += 1;
+        self.reigns += 1;
+        let (_, current) = machine.disk.epochs();
+        let standalone = machine.known.role == Role::Standalone;
+        if let Some(other) = self.leaders.insert(epoch, life)
+            && !standalone
+        {
+            let what = format!("{name} leads epoch {epoch}, as n{} did before", other.0 + 1);
+            return context.fail("Leadership", what);
+        }
+        context.require("EpochFiles", standalone || current >= epoch, || {
+            format!("{name} leads epoch {epoch}, its disk says {current}")
+        });
+        let last = context.reference.last();
+        let known = &context.hosts[host].known;
+        let has_all = last <= known.log_from || known.log.binary_search(&last).is_ok();
+        context.require("LeaderLogCompleteness", has_all, || {
+            format!("{name} leads epoch {epoch} without {last}, which is committed")
+        });
+        for heard in self.heard.values_mut() {
+            *heard = context.now;
+        }
+    }
+
+    /// A member holds everything up to `committed` for committed.
+    fn on_commit(&mut self, host: usize, committed: Zxid, context: &mut Context<'_>) {
+        let known = &context.hosts[host].known;
+        let before = context.reference.last();
+        let name = context.hosts[host].name.clone();
+        if known.log_from > before {
+            let from = known.log_from;
+            return context.fail(
+                "CommitQuorum",
+                format!("{name} holds everything up to {from} for committed, nobody else did"),
+            );
+        }
+        let first = known.log.partition_point(|zxid| *zxid <= before);
+        let end = known.log.partition_point(|zxid| *zxid <= committed);
+        let new = known.log[first..end].to_vec();
+        for zxid in new {
+            let Some(entry) = self.proposed.get(&zxid).cloned() else {
+                return context.fail("Integrity", format!("{name} commits {zxid}, which nobody broadcast"));
+            };
+            self.check_quorum(zxid, &entry, &name, context);
+            context.reference.commit(context.now, zxid, entry, context.verdict);
+        }
+    }
+
+    fn check_quorum(&self, zxid: Zxid, entry: &Entry, name: &str, context: &mut Context<'_>) {
+        let holds = |host: &&crate::host::Host| host.disk.durable.holds(zxid, entry);
+        let holders: BTreeSet<_> = context.hosts.iter().filter(holds).map(|host| host.id).collect();
+        context.require("CommitQuorum", context.config.quorum().contains(&holders), || {
+            format!("{name} commits {zxid}, which only the disks of {holders:?} have")
+        });
+    }
+}
