@@ -23,10 +23,18 @@ pub(super) struct Surroundings {
     pub(super) electorate: Electorate,
     /// Voters whose link is known to be down.
     pub(super) unreachable: BTreeSet<ServerId>,
+    /// Voters whose link was up at some time since this process began.
+    pub(super) reached: BTreeSet<ServerId>,
     pub(super) settings: ElectionSettings,
 }
 
 impl Surroundings {
+    /// Whether nothing will be heard of a voter soon. One that was never reached may just be starting
+    /// like this one, so the usual silence is waited for it.
+    fn is_gone(&self, voter: ServerId) -> bool {
+        self.unreachable.contains(&voter) && self.reached.contains(&voter)
+    }
+
     /// Whether a server is of no use as a leader, since nothing reaches it from here.
     fn is_out_of_reach(&self, leader: ServerId) -> bool {
         leader != self.me && self.unreachable.contains(&leader)
@@ -286,9 +294,8 @@ impl Looking {
         }
         // Who already follows this server may follow what it was before a restart.
         let is_certain = |id| leader != me || self.votes.is_in(id, PeerState::Looking);
-        let is_done = |id: ServerId| {
-            id == me || around.unreachable.contains(&id) || (supporters.contains(&id) && is_certain(id))
-        };
+        let is_done =
+            |id: ServerId| id == me || around.is_gone(id) || (supporters.contains(&id) && is_certain(id));
         let all_done = around.electorate.voters().all(is_done) && !around.is_out_of_reach(leader);
         if all_done { Support::Everybody } else { Support::Quorum }
     }

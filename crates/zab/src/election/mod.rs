@@ -106,8 +106,9 @@ impl Election {
     /// A server that does not look for a leader yet.
     pub fn new(me: ServerId, committed: Config, settings: ElectionSettings) -> Self {
         let electorate = Electorate::new(committed, None);
+        let (unreachable, reached) = (BTreeSet::new(), BTreeSet::new());
         Self {
-            around: Surroundings { me, electorate, unreachable: BTreeSet::new(), settings },
+            around: Surroundings { me, electorate, unreachable, reached, settings },
             phase: Phase::Silent { round: 0 },
             highest_round: 0,
             askers: BTreeSet::new(),
@@ -180,8 +181,8 @@ impl Election {
         }
     }
 
-    /// The election connection to a server came up or broke. A voter known to be unreachable need not
-    /// be waited for.
+    /// The election connection to a server came up or broke, or could not be made. A voter that was
+    /// reached before and is known to be unreachable need not be waited for.
     pub fn on_link(&mut self, now_ms: u64, peer: ServerId, up: bool, out: &mut impl Ballots) {
         if up {
             self.around.unreachable.remove(&peer);
@@ -189,9 +190,10 @@ impl Election {
         if peer == self.around.me || !self.around.electorate.is_voter(peer) {
             return;
         }
-        if !up {
-            self.around.unreachable.insert(peer);
-        }
+        match up {
+            true => self.around.reached.insert(peer),
+            false => self.around.unreachable.insert(peer),
+        };
         if let Phase::Looking(looking) = &mut self.phase {
             let outcome = match up {
                 true => looking.on_up(&self.around, now_ms),

@@ -32,7 +32,7 @@ fn hc_02_nobody_falls_back_to_an_older_round_to_lead() {
 fn hc_03_a_dead_winner_is_given_up_and_the_living_finish() {
     let mut server = Server::looking(2, &OF_THREE, 0, 9);
     server.hear(3, looking(1, 0, 9, 3));
-    server.link(3, false);
+    server.lose(3);
     assert_eq!(server.hear(1, looking(1, 0, 9, 3)), None, "following the dead is no use");
     assert_eq!(server.wait(200), None);
     assert!(server.told().contains(&(1, (PeerState::Looking, 2, 0, 9, 2))), "a new round, for itself");
@@ -157,7 +157,7 @@ fn hc_06_members_that_remember_different_elections_are_joined() {
 #[test]
 fn hc_06_the_vote_has_the_new_epoch_after_synchronization() {
     let mut server = Server::looking(3, &OF_THREE, 5, 9);
-    server.link(1, false);
+    server.lose(1);
     assert_eq!(server.hear(2, looking(1, 5, 9, 3)), Some(Decision::Lead));
     server.hear(1, looking(1, 0, 0, 1));
     assert_eq!(server.told(), [(1, (PeerState::Leading, 1, 5, 9, 3))]);
@@ -169,7 +169,7 @@ fn hc_06_the_vote_has_the_new_epoch_after_synchronization() {
 #[test]
 fn hc_07_a_leader_notices_who_looks_again() {
     let mut server = Server::looking(3, &OF_THREE, 0, 9);
-    server.link(1, false);
+    server.lose(1);
     assert_eq!(server.hear(2, looking(1, 0, 9, 3)), Some(Decision::Lead));
     assert_eq!(server.looking_voters(), []);
     server.hear(2, looking(1, 0, 9, 3));

@@ -33,25 +33,31 @@ fn votes_of_all_decide_without_waiting() {
 #[test]
 fn nobody_waits_for_a_voter_known_to_be_unreachable() {
     let mut server = Server::looking(3, &OF_THREE, 0, 9);
-    assert_eq!(server.link(1, false), None);
+    assert_eq!(server.lose(1), None);
     assert_eq!(server.hear(2, looking(1, 0, 9, 3)), Some(Decision::Lead));
     let mut server = Server::looking(3, &OF_THREE, 0, 9);
+    server.link(1, true);
     assert_eq!(server.hear(2, looking(1, 0, 9, 3)), None);
     assert_eq!(server.link(1, false), Some(Decision::Lead), "learned during the wait");
 }
 
 #[test]
 fn a_voter_that_was_never_reached_is_waited_for() {
-    let mut server = Server::looking(3, &OF_THREE, 0, 9);
-    assert_eq!(server.hear(2, looking(1, 0, 9, 3)), None);
-    assert_eq!(server.wait(199), None);
-    assert_eq!(server.wait(1), Some(Decision::Lead));
+    for is_refused in [false, true] {
+        let mut server = Server::looking(3, &OF_THREE, 0, 9);
+        if is_refused {
+            server.link(1, false);
+        }
+        assert_eq!(server.hear(2, looking(1, 0, 9, 3)), None);
+        assert_eq!(server.wait(199), None);
+        assert_eq!(server.wait(1), Some(Decision::Lead));
+    }
 }
 
 #[test]
 fn a_voter_that_came_back_is_waited_for() {
     let mut server = Server::looking(3, &OF_THREE, 0, 9);
-    server.link(1, false);
+    server.lose(1);
     server.link(1, true);
     assert_eq!(server.hear(2, looking(1, 0, 9, 3)), None);
     assert_eq!(server.wait(200), Some(Decision::Lead));
@@ -161,7 +167,7 @@ fn nothing_is_said_before_a_start_and_after_resigning() {
     assert_eq!(server.hear(1, looking(1, 0, 9, 1)), None);
     assert_eq!(server.hear(77, looking(1, 0, 9, 1)), None);
     server.start(0, 9);
-    server.link(1, false);
+    server.lose(1);
     assert_eq!(server.hear(2, looking(1, 0, 9, 3)), Some(Decision::Lead));
     server.election.resign();
     server.hear(2, looking(2, 0, 9, 2));

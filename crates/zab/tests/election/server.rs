@@ -79,6 +79,11 @@ impl Server {
         self.election.take_decision()
     }
 
+    /// The link to a server that was up breaks.
+    pub(crate) fn lose(&mut self, peer: i64) -> Option<Decision> {
+        self.link(peer, true).or(self.link(peer, false))
+    }
+
     pub(crate) fn wait(&mut self, ms: u64) -> Option<Decision> {
         self.out.clear();
         let until = self.now_ms + ms;
