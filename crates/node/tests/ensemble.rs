@@ -61,7 +61,7 @@ fn a_follower_that_was_away_is_brought_up_to_date() {
 }
 
 #[test]
-fn hc_17_hc_20_what_only_a_deposed_leader_had_is_cut_off() {
+fn hc_17_20_what_only_a_deposed_leader_had_is_cut_off() {
     let mut c = Cluster::new(3, 0);
     c.run_ms(1000);
     let client = c.connect(3);

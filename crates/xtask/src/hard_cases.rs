@@ -16,14 +16,14 @@ struct Case {
     number: u32,
     area: String,
     title: String,
-    /// Why it has to wait; `None` for what a single server can meet.
+    /// Why it has to wait; `None` for what this release has to meet.
     later: Option<String>,
 }
 
 /// Prints what is covered and what is not.
 ///
 /// # Errors
-/// The list cannot be read; with `strict`, also when a case a single server can meet has no test.
+/// The list cannot be read; with `strict`, also when a case this release has to meet has no test.
 pub(crate) fn report(root: &Path, strict: bool) -> Result<(), String> {
     let cases = parse(&read(&root.join(LIST))?)?;
     let named = named_in_tests(root)?;
@@ -43,7 +43,7 @@ pub(crate) fn report(root: &Path, strict: bool) -> Result<(), String> {
     for number in named.keys().filter(|number| **number > 188 || **number == 0) {
         println!("unknown    HC-{number} is named by a test and is no case");
     }
-    println!("\n{} of {} cases for a single server have a test", covered.len(), due.len());
+    println!("\n{} of {} cases have a test", covered.len(), due.len());
     if strict && !open.is_empty() {
         return Err(format!("{} cases of {LIST} have no named test", open.len()));
     }
@@ -66,7 +66,7 @@ fn row(line: &str) -> Option<Case> {
     let number = columns.next()?.strip_prefix("HC-")?.parse().ok()?;
     let (area, title) = (columns.next()?.to_string(), columns.next()?.to_string());
     let later = match columns.next()? {
-        "single" => None,
+        "now" => None,
         scope => Some(scope.strip_prefix("later:")?.to_string()),
     };
     columns.next().is_none().then_some(Case { number, area, title, later })
@@ -128,9 +128,9 @@ mod tests {
             title: "a b".into(),
             later: later.map(str::to_string),
         };
-        assert_eq!(parse("# c\n\nHC-7\tdisk\ta b\tsingle"), Ok(vec![case(None)]));
+        assert_eq!(parse("# c\n\nHC-7\tdisk\ta b\tnow"), Ok(vec![case(None)]));
         assert_eq!(parse("HC-7\tdisk\ta b\tlater:TLS"), Ok(vec![case(Some("TLS"))]));
-        for bad in ["HC-7\tdisk\ta b", "HC-x\td\tt\tsingle", "HC-7\td\tt\tsoon", "HC-7\td\tt\tsingle\tmore"] {
+        for bad in ["HC-7\tdisk\ta b", "HC-x\td\tt\tnow", "HC-7\td\tt\tsoon", "HC-7\td\tt\tnow\tmore"] {
             assert!(parse(bad).is_err(), "{bad}");
         }
     }

@@ -157,7 +157,7 @@ fn hc_41_an_epoch_that_a_follower_accepted_before_is_not_proposed_again() {
 }
 
 #[test]
-fn hc_10_hc_11_somebody_without_a_vote_does_not_count_even_as_a_follower() {
+fn hc_10_11_somebody_without_a_vote_does_not_count_even_as_a_follower() {
     let mut t = Term::new(4, 4, z(4, 7));
     t.leader.on_accepted(0, LinkId(77));
     let info = LearnerInfo { server_id: 77, protocol: PROTOCOL_VERSION, config_version: 0 };
@@ -204,7 +204,7 @@ fn hc_17_what_the_leader_does_not_have_is_cut_before_anything_is_sent() {
 }
 
 #[test]
-fn hc_39_hc_48_whoever_is_past_the_start_of_sync_gets_every_proposal_once_and_in_order() {
+fn hc_39_48_whoever_is_past_the_start_of_sync_gets_every_proposal_once_and_in_order() {
     let mut t = Term::established(4, z(4, 7));
     let (first, second) = (t.propose(), t.propose());
     t.stored(second);
@@ -242,7 +242,7 @@ fn an_observer_gets_what_is_committed_and_nothing_else() {
 }
 
 #[test]
-fn hc_51_hc_148_commits_come_in_order_and_only_with_a_quorum() {
+fn hc_51_148_commits_come_in_order_and_only_with_a_quorum() {
     let mut t = Term::established(4, z(4, 7));
     let (first, second) = (t.propose(), t.propose());
     t.ack(B, second);
@@ -293,7 +293,7 @@ fn a_second_link_of_the_same_server_replaces_the_first() {
 }
 
 #[test]
-fn hc_34_hc_36_what_memory_does_not_reach_is_read_from_disk_and_joined_without_a_gap() {
+fn hc_34_36_what_memory_does_not_reach_is_read_from_disk_and_joined_without_a_gap() {
     let mut t = Term::established(4, z(4, 7));
     let zxids: Vec<Zxid> = (0..8).map(|_| t.propose()).collect();
     t.stored(zxids[7]);
@@ -352,7 +352,7 @@ fn hc_47_a_follower_that_acknowledges_nothing_is_dropped_and_a_slow_start_is_not
 }
 
 #[test]
-fn hc_07_hc_62_a_leader_whose_supporters_left_gives_up_early_and_hears_late_packets_out() {
+fn hc_07_62_a_leader_whose_supporters_left_gives_up_early_and_hears_late_packets_out() {
     let mut t = Term::new(4, 4, z(4, 7));
     t.now_ms = 300;
     let looking = BTreeSet::from([ServerId(2), ServerId(3)]);

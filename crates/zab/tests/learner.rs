@@ -108,7 +108,7 @@ fn hc_44_a_leader_of_an_older_epoch_is_refused() {
 }
 
 #[test]
-fn hc_21_hc_23_hc_24_history_then_epoch_then_acknowledgement() {
+fn hc_21_23_24_history_then_epoch_then_acknowledgement() {
     let mut a = Attempt::acknowledged(z(4, 7));
     a.packet(K::Diff, z(4, 8));
     a.packet(K::Proposal, z(4, 8));
@@ -126,7 +126,7 @@ fn hc_21_hc_23_hc_24_history_then_epoch_then_acknowledgement() {
 }
 
 #[test]
-fn hc_22_hc_25_hc_26_a_proposal_from_during_the_sync_is_acknowledged_after_the_new_leader() {
+fn hc_22_25_26_a_proposal_from_during_the_sync_is_acknowledged_after_the_new_leader() {
     let mut a = Attempt::acknowledged(z(4, 7));
     for (kind, zxid) in [
         (K::Diff, z(4, 7)),
@@ -171,7 +171,7 @@ fn hc_28_a_gap_ends_the_attempt() {
 }
 
 #[test]
-fn hc_39_hc_49_what_is_there_already_is_ignored() {
+fn hc_39_49_what_is_there_already_is_ignored() {
     let mut a = Attempt::following(z(4, 7));
     a.packet(K::Proposal, z(5, 1));
     a.events.clear();
@@ -203,7 +203,7 @@ fn hc_17_a_cut_comes_before_what_follows_and_only_within_the_log() {
 }
 
 #[test]
-fn hc_29_hc_32_a_snapshot_is_awaited_whole_and_the_proposals_behind_it_meet_its_zxid() {
+fn hc_29_32_a_snapshot_is_awaited_whole_and_the_proposals_behind_it_meet_its_zxid() {
     let mut a = Attempt::acknowledged(z(4, 7));
     assert_eq!(a.learner.on_snapshot(), None, "not before it was announced");
     a.packet(K::Snap, z(5, 9));
