@@ -250,6 +250,11 @@ impl Node {
         }
     }
 
+    /// The committed membership; `None` for a standalone server.
+    pub fn membership(&self) -> Option<&zab::Config> {
+        self.ensemble.as_ref().map(|ensemble| &ensemble.config)
+    }
+
     /// Whether transactions are prepared here.
     pub(crate) fn leads(&self) -> bool {
         match &self.duty {

@@ -14,6 +14,7 @@ mod clock;
 mod counters;
 mod event_loop;
 mod feed;
+mod leading;
 mod limits;
 mod linger;
 mod log;

@@ -101,6 +101,7 @@ impl<'a> Courier<'a> {
 
 impl Transport for Courier<'_> {
     fn append(&mut self, zxid: Zxid, entry: Entry) {
+        self.shared.words.leading.count(entry.len());
         self.ops.push(LogOp::Append(zxid, entry));
     }
 
@@ -158,6 +159,8 @@ impl Outbox for Courier<'_> {
 
     fn role_changed(&mut self, role: Role, why: &str) {
         tracing::info!(?role, why, "role changed");
+        let now_ms = self.shared.clock.now().monotonic_ms;
+        self.shared.words.leading.role_changed(role == Role::Leading, now_ms);
         self.shared.snapshots.role_changed(role);
         if let Some(peers) = &self.shared.peers {
             peers.role_changed(role);

@@ -3,9 +3,10 @@
 
 use crate::config::Config;
 use crate::driver::counters::Counters;
+use crate::driver::leading::LeadingFigures;
 use crate::driver::shared::Shared;
 use crate::fourletter::{
-    self, Connection, ConnectionSession, DigestAt, DirectorySizes, Effect, Expiring, Gauges, Metric, Mode,
+    self, Connection, ConnectionSession, DigestAt, DirectorySizes, Effect, Expiring, Gauges, Member, Metric, Mode,
     Samples, Summary, View, WatchCounts, Word,
 };
 use node::ConnId;
@@ -37,12 +38,18 @@ pub(crate) struct WordDesk {
     state: Mutex<(VecDeque<Question>, bool)>,
     asked: Condvar,
     trace_mask: AtomicI64,
+    pub(crate) leading: LeadingFigures,
 }
 
 impl Default for WordDesk {
     fn default() -> Self {
         let trace_mask = AtomicI64::new(fourletter::DEFAULT_TRACE_MASK);
-        Self { state: Mutex::default(), asked: Condvar::new(), trace_mask }
+        Self {
+            state: Mutex::default(),
+            asked: Condvar::new(),
+            trace_mask,
+            leading: LeadingFigures::default(),
+        }
     }
 }
 
@@ -98,7 +105,10 @@ fn answer(shared: &Shared, question: Question) -> std::io::Result<()> {
     if allowed.allows(word) {
         match word.effect(&rest) {
             Some(Effect::ResetConnections) => shared.registry.reset(),
-            Some(Effect::ResetServer) => shared.counters.iter().for_each(Counters::clear),
+            Some(Effect::ResetServer) => {
+                shared.counters.iter().for_each(Counters::clear);
+                shared.words.leading.clear();
+            }
             Some(Effect::SetTraceMask(mask)) => shared.words.trace_mask.store(mask, Ordering::Relaxed),
             None => {}
         }
@@ -174,7 +184,22 @@ impl View for Window<'_> {
     }
 
     fn mode(&self) -> Option<Mode> {
-        (!self.shared.is_stopping()).then_some(Mode::Standalone)
+        let status = self.shared.node.lock().status();
+        fourletter::mode(&status).filter(|_| !self.shared.is_stopping())
+    }
+
+    fn member(&self) -> Option<Member> {
+        let node = self.shared.node.lock();
+        let (status, membership) = (node.status(), node.membership()?.clone());
+        drop(node);
+        let (uptime_ms, proposals) = self.shared.words.leading.read(self.shared.clock.now().monotonic_ms);
+        Some(Member::new(&status, &membership, uptime_ms, proposals))
+    }
+
+    fn global_sessions(&self) -> Vec<(SessionId, i32)> {
+        let mut sessions: Vec<_> = self.shared.store.view().tree.sessions().collect();
+        sessions.sort_unstable();
+        sessions
     }
 
     fn config(&self) -> &Config {
@@ -269,7 +294,6 @@ impl View for Window<'_> {
 
     fn metrics(&self) -> Vec<Metric> {
         let totals = Counters::totals(&self.shared.counters);
-        let sessions = self.shared.node.lock().session_count() as u64;
         let watches = self.shared.store.watches().watch_count() as u64;
         let view = self.shared.store.view();
         let (open_files, max_files) = descriptors();
@@ -284,7 +308,7 @@ impl View for Window<'_> {
             watches,
             ephemerals: view.tree.ephemerals_count() as u64,
             approximate_data_bytes: view.tree.approximate_data_size(),
-            global_sessions: sessions,
+            global_sessions: view.tree.sessions().count() as u64,
             open_files,
             max_files,
             last_response_bytes: totals.reply_bytes.map(|bytes| bytes[0]),

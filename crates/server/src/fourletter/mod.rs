@@ -5,6 +5,7 @@
 //! and the connection is closed. Nothing here touches a socket.
 
 mod environment;
+mod member;
 mod metrics;
 mod operation;
 mod render;
@@ -15,6 +16,7 @@ mod whitelist;
 mod word;
 
 pub use environment::environment;
+pub use member::{Leading, Member, ProposalSizes, mode};
 pub use metrics::{Gauges, Metric, MetricValue};
 pub use operation::operation_name;
 pub use render::{answer, render};

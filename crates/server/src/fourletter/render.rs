@@ -1,7 +1,7 @@
 //! From a word and a view to the text of the reply.
 
 use super::view::{Connection, Expiring, Mode, View};
-use super::{Whitelist, Word};
+use super::{Member, Whitelist, Word, member};
 use crate::java_text;
 use proto::ids::SessionId;
 use std::borrow::Cow;
@@ -43,7 +43,7 @@ fn idle(word: Word) -> String {
 
 fn serving(word: Word, mode: Mode, view: &dyn View, out: &mut String) {
     match word {
-        Word::Conf => settings(out, view),
+        Word::Conf => settings(out, mode, view),
         Word::Cons => connections(out, view, connection_in_full),
         Word::Crst => out.push_str("Connection stats reset.\n"),
         Word::Dirs => {
@@ -51,7 +51,7 @@ fn serving(word: Word, mode: Mode, view: &dyn View, out: &mut String) {
             // The reference has the two names the wrong way round, and tools go by what it prints.
             write(out, format_args!("datadir_size: {}\nlogdir_size: {}\n", sizes.logs, sizes.snapshots));
         }
-        Word::Dump => dump(out, view),
+        Word::Dump => dump(out, mode, view),
         Word::Hash => {
             for entry in view.digests() {
                 write(out, format_args!("{:x}: {}\n", entry.zxid.0, entry.digest as i64));
@@ -60,7 +60,12 @@ fn serving(word: Word, mode: Mode, view: &dyn View, out: &mut String) {
         Word::Isro => out.push_str(if mode == Mode::ReadOnly { "ro" } else { "rw" }),
         Word::Mntr => {
             write(out, format_args!("zk_version\t{}\nzk_server_state\t{}\n", view.version(), mode.name()));
+            let member = view.member();
+            if let Some(member) = &member {
+                write(out, format_args!("zk_peer_state\t{}\n", member.state));
+            }
             out.extend(view.metrics().iter().map(super::Metric::line));
+            out.extend(member.iter().flat_map(Member::metrics).map(|metric| metric.line()));
         }
         Word::Srst => out.push_str("Server stats reset.\n"),
         Word::Srvr | Word::Stat => statistics(out, word, mode, view),
@@ -83,7 +88,7 @@ fn environment(out: &mut String, view: &dyn View) {
     }
 }
 
-fn settings(out: &mut String, view: &dyn View) {
+fn settings(out: &mut String, mode: Mode, view: &dyn View) {
     let (config, sizes) = (view.config(), view.directory_sizes());
     let directory = |path: &Path| {
         let path = path.join("version-2");
@@ -100,7 +105,12 @@ fn settings(out: &mut String, view: &dyn View) {
     write(out, format_args!("tickTime={}\nmaxClientCnxns={connections}\n", config.tick_time.as_millis()));
     write(out, format_args!("minSessionTimeout={}\n", config.sessions.min_timeout.as_millis()));
     write(out, format_args!("maxSessionTimeout={}\n", config.sessions.max_timeout.as_millis()));
-    write(out, format_args!("clientPortListenBacklog={backlog}\nserverId=0\n"));
+    let id = config.ensemble.as_ref().map_or(0, |ensemble| ensemble.me.0);
+    write(out, format_args!("clientPortListenBacklog={backlog}\nserverId={id}\n"));
+    if let Some(ensemble) = &config.ensemble {
+        let committed = view.member().filter(|_| mode != Mode::ReadOnly).map(|member| member.membership);
+        member::settings(out, ensemble, committed.as_deref());
+    }
 }
 
 fn statistics(out: &mut String, word: Word, mode: Mode, view: &dyn View) {
@@ -120,6 +130,10 @@ fn statistics(out: &mut String, word: Word, mode: Mode, view: &dyn View) {
     write(out, format_args!("Connections: {}\nOutstanding: {}\n", figures.connections, figures.outstanding));
     write(out, format_args!("Zxid: {}\nMode: {}\n", figures.zxid, mode.name()));
     write(out, format_args!("Node count: {}\n", figures.node_count));
+    if let Some(leading) = view.member().filter(|_| mode == Mode::Leader).and_then(|member| member.leading) {
+        let [last, min, max] = leading.proposal_sizes();
+        write(out, format_args!("Proposal sizes last/min/max: {last}/{min}/{max}\n"));
+    }
 }
 
 /// One line a connection and a blank line at the end; `rest` writes what follows the counters.
@@ -148,9 +162,18 @@ fn connection_in_full(out: &mut String, connection: &Connection) {
     out.push_str(")\n");
 }
 
-fn dump(out: &mut String, view: &dyn View) {
+fn dump(out: &mut String, mode: Mode, view: &dyn View) {
     out.push_str("SessionTracker dump:\n");
-    expiring(out, "Session Sets", &view.sessions_by_expiry(), |id| id.to_string());
+    if matches!(mode, Mode::Follower | Mode::Observer) {
+        // Only the leader knows when they expire.
+        let sessions = view.global_sessions();
+        write(out, format_args!("Global Sessions({}):\n", sessions.len()));
+        for (id, timeout_ms) in sessions {
+            write(out, format_args!("{id}\t{timeout_ms}ms\n"));
+        }
+    } else {
+        expiring(out, "Session Sets", &view.sessions_by_expiry(), |id| id.to_string());
+    }
     out.push_str("ephemeral nodes dump:\n");
     let mut ephemerals = view.ephemerals();
     ephemerals.sort();

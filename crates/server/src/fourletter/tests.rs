@@ -2,9 +2,11 @@
 //! printed them. Where that server listed things in hash order they are sorted here.
 
 use super::*;
-use crate::config::{Config, Sources};
+use crate::config::{Config, Ensemble, NoDelay, Sources};
+use node::{Role, Status};
 use proto::ids::{SessionId, Zxid};
 use std::net::SocketAddr;
+use std::time::Duration;
 
 const A: SessionId = SessionId(0x0100_000f_3efc_0000);
 const B: SessionId = SessionId(0x0100_000f_3efc_0001);
@@ -14,6 +16,7 @@ struct Fixed {
     config: Config,
     digest: u64,
     watched: Vec<(String, Vec<SessionId>)>,
+    member: Option<Member>,
 }
 
 fn fixed() -> Fixed {
@@ -25,6 +28,7 @@ fn fixed() -> Fixed {
         config: sources.load().unwrap().0,
         digest: 7_365_321_877,
         watched: vec![watch("/w", &[B, A]), watch("/rec", &[B]), watch("/none", &[A]), watch("/pers", &[B])],
+        member: None,
     }
 }
 
@@ -124,6 +128,12 @@ impl View for Fixed {
     }
     fn metrics(&self) -> Vec<Metric> {
         vec![Metric::fraction("avg_latency", 0.4222), Metric::whole("packets_sent", 325)]
+    }
+    fn member(&self) -> Option<Member> {
+        self.member.clone()
+    }
+    fn global_sessions(&self) -> Vec<(SessionId, i32)> {
+        vec![(A, 10_000), (B, 6000)]
     }
     fn trace_mask(&self) -> i64 {
         DEFAULT_TRACE_MASK
@@ -280,4 +290,167 @@ fn a_word_that_is_not_listed_is_refused_by_name() {
         answer(Word::Ruok, &view.config.four_letter_words, &view),
         "ruok is not executed because it is not in the whitelist.\n"
     );
+}
+
+/// A member of three, `myid` being 2, as 3.8.0 and 3.9.4 showed it.
+fn of_three(mode: Mode, leading: Option<Leading>) -> Fixed {
+    let listed = |n| format!("server.{n}=127.0.0.1:2321{n}:2322{n}:participant\n");
+    let membership = format!("{}{}{}version=0", listed(1), listed(2), listed(3));
+    let mut view = fixed();
+    view.config.ensemble = Some(Ensemble {
+        me: zab::ServerId(2),
+        members: zab::Config::parse(&membership).unwrap(),
+        last_seen: None,
+        role: zab::MemberRole::Participant,
+        static_file: None,
+        dynamic_file: None,
+        settings: node::EnsembleSettings { init_limit: 10, sync_limit: 9, ..Default::default() },
+        listen_on_all: false,
+        cnx_timeout: Duration::ZERO,
+        election_read_timeout: Duration::ZERO,
+        election_bind_retry: 3,
+        tcp_keep_alive: false,
+        connect_timeout: Duration::ZERO,
+        no_delay: NoDelay { leader: true, learner: true },
+        multi_address: false,
+        observer_master_port: None,
+        snapshot_size_factor: None,
+        max_snap_syncs: 10,
+        max_diff_syncs: 100,
+    });
+    let state = if leading.is_some() { "leading - broadcast" } else { "following - broadcast" };
+    let member = Member { state: state.into(), quorum_size: 3, membership, diverged: 0, leading };
+    Fixed { mode: Some(mode), member: Some(member), ..view }
+}
+
+#[test]
+fn a_member_shows_its_ports_and_the_membership_without_an_end_of_line() {
+    let view = of_three(Mode::Follower, None);
+    let text = render(Word::Conf, &view);
+    let (_, added) = text.split_once("clientPortListenBacklog=-1\n").unwrap();
+    assert_eq!(
+        added,
+        "serverId=2\ninitLimit=10\nsyncLimit=9\nelectionAlg=3\nelectionPort=23222\nquorumPort=23212\npeerType=0\n\
+         membership: \nserver.1=127.0.0.1:23211:23221:participant\nserver.2=127.0.0.1:23212:23222:participant\n\
+         server.3=127.0.0.1:23213:23223:participant\nversion=0"
+    );
+    let cut_off = render(Word::Conf, &of_three(Mode::ReadOnly, None));
+    assert!(cut_off.ends_with("\npeerType=0\n"), "a server that is cut off leaves the membership out");
+    let mut observer = of_three(Mode::Observer, None);
+    observer.config.ensemble.as_mut().unwrap().role = zab::MemberRole::Observer;
+    assert!(render(Word::Conf, &observer).contains("\npeerType=1\nmembership: \n"));
+}
+
+#[test]
+fn a_leader_shows_the_sizes_of_its_proposals() {
+    let leading = Leading { learners: 2, ..Leading::default() };
+    let text = render(Word::Srvr, &of_three(Mode::Leader, Some(leading)));
+    assert!(
+        text.ends_with("\nMode: leader\nNode count: 9\nProposal sizes last/min/max: -1/-1/-1\n"),
+        "{text}"
+    );
+    let sizes = ProposalSizes { last: 50, min: 36, max: 1200 };
+    let leading = Leading { proposals: Some(sizes), ..leading };
+    let text = render(Word::Stat, &of_three(Mode::Leader, Some(leading)));
+    assert!(text.ends_with("\nProposal sizes last/min/max: 50/36/1200\n"), "{text}");
+    let text = render(Word::Srvr, &of_three(Mode::Follower, None));
+    assert!(text.ends_with("\nMode: follower\nNode count: 9\n"), "{text}");
+}
+
+#[test]
+fn mntr_of_a_leader_counts_its_learners() {
+    let sizes = ProposalSizes { last: 50, min: 36, max: 1200 };
+    let leading = Leading {
+        learners: 3,
+        synced_followers: 1,
+        synced_observers: 1,
+        pending_syncs: 2,
+        uptime_ms: 53_299,
+        proposals: Some(sizes),
+    };
+    let text = render(Word::Mntr, &of_three(Mode::Leader, Some(leading)));
+    let own: Vec<&str> =
+        text.lines().filter(|line| !line.contains("packets") && !line.contains("latency")).collect();
+    assert_eq!(
+        own,
+        [
+            "zk_version\t3.8.0-0123abc, built on 2024-12-29 17:54 UTC",
+            "zk_server_state\tleader",
+            "zk_peer_state\tleading - broadcast",
+            "zk_quorum_size\t3",
+            "zk_digest_mismatches_count\t0",
+            "zk_learners\t3",
+            "zk_synced_followers\t1",
+            "zk_synced_non_voting_followers\t0",
+            "zk_synced_observers\t1",
+            "zk_pending_syncs\t2",
+            "zk_leader_uptime\t53299",
+            "zk_last_proposal_size\t50",
+            "zk_min_proposal_size\t36",
+            "zk_max_proposal_size\t1200",
+        ]
+    );
+    let text = render(Word::Mntr, &of_three(Mode::Follower, None));
+    assert!(
+        text.contains("\nzk_peer_state\tfollowing - broadcast\n") && !text.contains("zk_learners"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_learner_dumps_sessions_by_id_because_only_the_leader_expires_them() {
+    let text = render(Word::Dump, &of_three(Mode::Follower, None));
+    assert!(text.starts_with(
+        "SessionTracker dump:\nGlobal Sessions(2):\n0x100000f3efc0000\t10000ms\n0x100000f3efc0001\t6000ms\n\
+         ephemeral nodes dump:\n"
+    ), "{text}");
+    let text = render(Word::Dump, &of_three(Mode::Leader, None));
+    assert!(text.starts_with("SessionTracker dump:\nSession Sets (2)/(2):\n"), "{text}");
+}
+
+#[test]
+fn what_a_member_plays_follows_from_its_status() {
+    let mut status = Status {
+        role: Role::Looking,
+        serving: false,
+        accepted_epoch: 1,
+        current_epoch: 1,
+        last_logged: Zxid(0),
+        committed: Zxid(0),
+        last_proposed: Zxid(0),
+        learners: Vec::new(),
+        pending_syncs: 0,
+        diverged: 0,
+        election_ms: 0,
+    };
+    let leader = zab::ServerId(1);
+    for (role, serving, expected) in [
+        (Role::Standalone, true, Some(Mode::Standalone)),
+        (Role::Looking, false, None),
+        (Role::ReadOnly, false, Some(Mode::ReadOnly)),
+        (Role::Leading, false, None),
+        (Role::Leading, true, Some(Mode::Leader)),
+        (Role::Following(leader), false, None),
+        (Role::Following(leader), true, Some(Mode::Follower)),
+        (Role::Observing(leader), true, Some(Mode::Observer)),
+    ] {
+        (status.role, status.serving) = (role, serving);
+        assert_eq!(mode(&status), expected, "{role:?}");
+    }
+    let learner = |votes, synced| node::LearnerStatus {
+        id: leader,
+        link: zab::LinkId(1),
+        votes,
+        synced,
+        acked: Zxid(0),
+    };
+    status.role = Role::Leading;
+    status.learners = vec![learner(true, true), learner(true, false), learner(false, true)];
+    let config =
+        zab::Config::parse("server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2:observer\nversion=1f").unwrap();
+    let member = Member::new(&status, &config, 7, None);
+    let leading = member.leading.unwrap();
+    assert_eq!((leading.learners, leading.synced_followers, leading.synced_observers), (3, 1, 1));
+    assert_eq!((member.quorum_size, leading.uptime_ms), (2, 7));
+    assert!(member.membership.ends_with("version=1f"));
 }

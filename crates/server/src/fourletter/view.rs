@@ -208,6 +208,10 @@ pub trait View {
     fn metrics(&self) -> Vec<super::Metric>;
     /// The trace mask in force.
     fn trace_mask(&self) -> i64;
+    /// What an ensemble adds; `None` for a standalone server.
+    fn member(&self) -> Option<super::Member>;
+    /// Sessions known to the whole ensemble with their timeouts in milliseconds, in order of ids.
+    fn global_sessions(&self) -> Vec<(SessionId, i32)>;
     /// Names and values of `envi`; see [`super::environment()`].
     fn environment(&self) -> Vec<(&'static str, String)>;
 }
