@@ -205,6 +205,8 @@ impl Node {
             0 | 1 => 0,
             n => (PAUSE_MS << n.min(10)).min(PAUSE_MAX_MS),
         };
+        // Joiners must not be told of a leader that may be gone.
+        ensemble.election.resign();
         // What is not known to be committed by now is so only if the next leader says so.
         self.applicable = self.store.view().tree.last_zxid();
         self.duty = Duty::Leaving { until_ms: now_ms + pause_ms };
