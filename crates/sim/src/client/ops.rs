@@ -138,8 +138,8 @@ impl Ask {
 
 fn data(rng: &mut Rng, mark: u64) -> Vec<u8> {
     let mut data = mark.to_be_bytes().to_vec();
-    if rng.permille(50) {
-        data.resize(8 + rng.below(3000) as usize, 7);
+    if rng.permille(30) {
+        data.resize(8 + rng.below(300) as usize, 7);
     }
     data
 }

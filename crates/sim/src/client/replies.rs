@@ -165,8 +165,10 @@ impl Client {
             (Ask::Set { path, .. }, _) => stat_is(path, Stat::decode(from).map_err(unreadable)?),
             (Ask::Multi(asks), Txn::Multi(parts)) => {
                 let results = decode_results(from).map_err(unreadable)?;
+                let failed = parts.iter().any(|part| matches!(part, Txn::Error(_)));
                 let fits = |(result, part): (&MultiResult, &Txn)| match (result, part) {
                     (MultiResult::Error(told), Txn::Error(code)) => told == code,
+                    (MultiResult::Error(0), _) => failed,
                     (MultiResult::Create(told) | MultiResult::Create2(told, _), Txn::Create(_, t)) => {
                         *told == t.path
                     }

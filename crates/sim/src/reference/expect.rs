@@ -100,21 +100,24 @@ pub(crate) fn check(ask: &Ask, session: i64, txn: &Txn, model: &Model) -> Result
     }
     let expected: Vec<_> = asks.iter().map(|ask| look.expect(ask, session)).collect();
     let failed = expected.iter().position(Result::is_err);
-    for (at, (expected, part)) in expected.iter().zip(parts).enumerate() {
+    for (at, part) in parts.iter().enumerate() {
         let matches = match (failed, part) {
-            (None, part) => fits(&asks[at], expected.as_deref().unwrap_or_default(), part),
+            (None, part) => fits(&asks[at], expected[at].as_deref().unwrap_or_default(), part),
             (Some(failed), Txn::Error(code)) => {
                 let wanted = match at.cmp(&failed) {
                     std::cmp::Ordering::Less => ErrorCode::Ok,
-                    std::cmp::Ordering::Equal => *expected.as_ref().err().unwrap_or(&ErrorCode::Ok),
+                    std::cmp::Ordering::Equal => *expected[at].as_ref().err().unwrap_or(&ErrorCode::Ok),
                     std::cmp::Ordering::Greater => ErrorCode::RuntimeInconsistency,
                 };
                 *code == wanted.code()
             }
-            (Some(_), _) => false,
+            // Operations before the one that failed stand in the log and take no effect.
+            (Some(failed), part) => {
+                at < failed && fits(&asks[at], expected[at].as_deref().unwrap_or_default(), part)
+            }
         };
         if !matches {
-            return Err(format!("{:?} had to come to {expected:?} and became {part:?}", asks[at]));
+            return Err(format!("{asks:?} had to come to {expected:?} and became {parts:?}"));
         }
     }
     Ok(())
