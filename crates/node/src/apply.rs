@@ -110,7 +110,7 @@ impl Node {
     fn begin_session(&mut self, header: &TxnHeader, timeout_ms: i32, out: &mut impl Outbox) {
         let session = header.client_id;
         if let Some(conn) = self.clients.opening.remove(&session) {
-            out.deliver(Delivery { conn, what: What::Opened { session, timeout_ms } });
+            self.deliver_opened(conn, session, timeout_ms, out);
         }
     }
 

@@ -47,6 +47,8 @@ pub enum SubmissionKind {
         timeout_ms: i32,
         /// The connection's identities.
         auth: Arc<[Id]>,
+        /// Whether read-only service will do.
+        read_only: bool,
     },
     /// Take up a session.
     Renew {
@@ -58,6 +60,8 @@ pub enum SubmissionKind {
         timeout_ms: i32,
         /// The connection's identities.
         auth: Arc<[Id]>,
+        /// Whether read-only service will do.
+        read_only: bool,
     },
     /// The connection's identities are now these.
     Auth(Arc<[Id]>),
@@ -242,7 +246,13 @@ impl Connection {
 
     fn on_connect(&mut self, payload: &[u8], turn: &mut Turn<'_>) -> Flow {
         let Ok(request) = ConnectRequest::decode(&mut Reader::new(payload)) else { return Flow::Close };
-        if turn.view.serving != Serving::Yes {
+        let read_only = request.read_only == Some(true);
+        let served = match turn.view.serving {
+            Serving::Yes => true,
+            Serving::ReadOnly => read_only,
+            Serving::No => false,
+        };
+        if !served {
             return Flow::Close;
         }
         // A client that has seen more than this server must look for another one (HC-149).
@@ -253,10 +263,10 @@ impl Connection {
         self.phase = Phase::Opening;
         let (timeout_ms, auth) = (request.timeout_ms, self.auth.clone());
         let kind = if request.session_id == SessionId::NONE {
-            SubmissionKind::Open { timeout_ms, auth }
+            SubmissionKind::Open { timeout_ms, auth, read_only }
         } else {
             let password = request.password.unwrap_or_default().to_vec();
-            SubmissionKind::Renew { session: request.session_id, password, timeout_ms, auth }
+            SubmissionKind::Renew { session: request.session_id, password, timeout_ms, auth, read_only }
         };
         turn.submit.push(Submission { conn: self.id, kind });
         Flow::Pause
@@ -393,7 +403,9 @@ impl Connection {
                 out.extend_from_slice(&frame);
                 Flow::Continue
             }
-            What::Opened { session, timeout_ms } => self.on_opened(now, session, timeout_ms, out),
+            What::Opened { session, timeout_ms, read_only } => {
+                self.on_opened(now, (session, timeout_ms, read_only), out)
+            }
             What::Refused => {
                 let refusal = ConnectResponse::refused(self.sends_read_only.map(|_| false));
                 frame(out, |out| refusal.encode(out));
@@ -403,7 +415,12 @@ impl Connection {
         }
     }
 
-    fn on_opened(&mut self, now: Now, session: SessionId, timeout_ms: i32, out: &mut Vec<u8>) -> Flow {
+    fn on_opened(
+        &mut self,
+        now: Now,
+        (session, timeout_ms, read_only): (SessionId, i32, bool),
+        out: &mut Vec<u8>,
+    ) -> Flow {
         self.phase = Phase::Open;
         self.session = session;
         self.timeout_ms = timeout_ms;
@@ -418,7 +435,7 @@ impl Connection {
             session.encode(out);
             jute::put_buffer(out, Some(&session::password(session)));
             if self.sends_read_only.is_some() {
-                jute::put_bool(out, false);
+                jute::put_bool(out, read_only);
             }
         });
         Flow::Continue

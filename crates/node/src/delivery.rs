@@ -45,6 +45,8 @@ pub enum What {
         session: SessionId,
         /// The negotiated timeout, milliseconds.
         timeout_ms: i32,
+        /// Whether it is a session without a leader, for reading only.
+        read_only: bool,
     },
     /// The handshake failed: the session is gone, or never was this client's.
     Refused,

@@ -23,6 +23,7 @@ mod connection;
 mod containers;
 mod delivery;
 mod ledger;
+mod local;
 #[path = "node.rs"]
 mod member;
 mod peer;

@@ -123,6 +123,7 @@ impl Node {
         let mut node = Self::new(settings, membership.me, store, Duty::fresh(now.monotonic_ms), now);
         let epochs = (membership.accepted_epoch, membership.current_epoch);
         node.ledger = Ledger::new(membership.last_logged, epochs);
+        node.ledger.set_floor(membership.floor);
         node.ensemble = Some(Box::new(Ensemble::new(membership)));
         node.store.set_serving(crate::Serving::No);
         node
@@ -154,7 +155,7 @@ impl Node {
 
     /// All sessions in the tree get their whole timeout from now on (HC-78).
     pub(crate) fn track_sessions(&mut self) {
-        self.sessions.clear();
+        self.sessions.restart(true);
         let view = self.store.view();
         for (id, timeout_ms) in view.tree.sessions() {
             self.sessions.track(id, timeout_ms, None, self.now.monotonic_ms);
@@ -181,8 +182,8 @@ impl Node {
         let mut due = self.roles_deadline();
         if self.leads() {
             due = due.min(self.sweep.next_deadline());
-            due = self.sessions.next_deadline().map_or(due, |session| session.min(due));
         }
+        due = self.sessions.next_deadline().map_or(due, |session| session.min(due));
         due
     }
 
@@ -264,10 +265,9 @@ impl Node {
         }
     }
 
-    /// Expires sessions and sweeps containers; a leader's work.
+    /// Sweeps containers; a leader's work.
     pub(crate) fn housekeep(&mut self, out: &mut impl Outbox) {
         let now = self.now;
-        self.expire_sessions(out);
         let never_used_ms = self.settings.container_max_never_used_ms;
         let store = &self.store;
         self.sweep

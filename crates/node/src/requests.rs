@@ -9,6 +9,7 @@ use crate::delivery::{ConnId, Delivery, Outbox, What};
 use crate::member::{Node, Proposal, Request};
 use crate::roles::Duty;
 use crate::sessions::Owner;
+use crate::store::Serving;
 use proto::acl::Id;
 use proto::peer::Forwarded;
 use proto::txn::{TxnHeader, encode_entry};
@@ -62,7 +63,7 @@ pub(crate) struct Attached {
 }
 
 impl Attached {
-    fn new(session: SessionId, auth: Arc<[Id]>) -> Self {
+    pub(crate) fn new(session: SessionId, auth: Arc<[Id]>) -> Self {
         Self { session, auth, pending: VecDeque::new() }
     }
 
@@ -113,13 +114,25 @@ pub(crate) struct Clients {
 
 impl Node {
     pub(crate) fn on_submission(&mut self, conn: ConnId, kind: SubmissionKind, out: &mut impl Outbox) {
-        if self.store.serving() != crate::Serving::Yes {
+        let serving = self.store.serving();
+        if serving == Serving::No {
             return out.deliver(Delivery { conn, what: What::Close });
         }
         match kind {
-            SubmissionKind::Open { timeout_ms, auth } => self.open(conn, timeout_ms, auth, out),
-            SubmissionKind::Renew { session, password, timeout_ms, auth } => {
-                self.renew(conn, session, &password, timeout_ms, auth, out);
+            SubmissionKind::Open { read_only, .. } | SubmissionKind::Renew { read_only, .. }
+                if serving == Serving::ReadOnly && !read_only =>
+            {
+                out.deliver(Delivery { conn, what: What::Close });
+            }
+            SubmissionKind::Open { timeout_ms, auth, .. } => self.open(conn, timeout_ms, auth, out),
+            SubmissionKind::Renew { session, password, timeout_ms, auth, .. } => {
+                let asked = (session, password.as_slice());
+                self.renew(conn, asked, timeout_ms, auth, out);
+            }
+            SubmissionKind::Write(request) | SubmissionKind::Sync(request)
+                if serving == Serving::ReadOnly =>
+            {
+                self.refuse_read_only(conn, request, out);
             }
             SubmissionKind::Auth(auth) => {
                 if let Some(attached) = self.conns.get_mut(&conn) {
@@ -138,7 +151,10 @@ impl Node {
     /// A new session exists once its transaction is committed; its client hears of it then.
     fn open(&mut self, conn: ConnId, wanted_ms: i32, auth: Arc<[Id]>, out: &mut impl Outbox) {
         let timeout_ms = self.settings.negotiate(wanted_ms);
-        let session = self.sessions.fresh_id();
+        if self.opens_local() {
+            return self.open_local(conn, timeout_ms, auth, out);
+        }
+        let session = self.fresh_session();
         self.sessions.track(session, timeout_ms, Some(Owner::Conn(conn)), self.now.monotonic_ms);
         self.conns.insert(conn, Attached::new(session, auth));
         self.clients.opening.insert(session, conn);
@@ -155,16 +171,19 @@ impl Node {
     fn renew(
         &mut self,
         conn: ConnId,
-        session: SessionId,
-        password: &[u8],
+        (session, password): (SessionId, &[u8]),
         wanted_ms: i32,
         auth: Arc<[Id]>,
         out: &mut impl Outbox,
     ) {
         let timeout_ms = self.settings.negotiate(wanted_ms);
+        if self.store.serving() == Serving::ReadOnly {
+            return self.renew_read_only(conn, (session, password), timeout_ms, auth, out);
+        }
         let is_owner = password == session::password(session);
         if let Duty::Learning(learner) = &self.duty
             && is_owner
+            && !self.sessions.is_local(session)
         {
             learner.revalidate(session, timeout_ms, out);
             self.clients.renewing.entry(session).or_default().push_back((conn, timeout_ms, auth));
@@ -188,35 +207,62 @@ impl Node {
             return out.deliver(Delivery { conn, what: What::Refused });
         }
         let (owner, now_ms) = (Owner::Conn(conn), self.now.monotonic_ms);
-        if !self.sessions.is_live(session) {
+        if !self.sessions.is_known(session) {
             self.sessions.track(session, timeout_ms, None, now_ms);
         }
         if let Some(Owner::Conn(old)) = self.sessions.attach(session, owner, timeout_ms, now_ms) {
             out.deliver(Delivery { conn: old, what: What::Close });
         }
         self.conns.insert(conn, Attached::new(session, auth));
-        out.deliver(Delivery { conn, what: What::Opened { session, timeout_ms } });
+        self.deliver_opened(conn, session, timeout_ms, out);
+    }
+
+    /// Tells a connection that it has its session.
+    pub(crate) fn deliver_opened(
+        &self,
+        conn: ConnId,
+        session: SessionId,
+        timeout_ms: i32,
+        out: &mut impl Outbox,
+    ) {
+        let read_only = self.store.serving() == Serving::ReadOnly;
+        out.deliver(Delivery { conn, what: What::Opened { session, timeout_ms, read_only } });
+    }
+
+    /// An id that no session has, here or in the tree.
+    pub(crate) fn fresh_session(&mut self) -> SessionId {
+        loop {
+            let id = self.sessions.fresh_id();
+            if !self.store.view().tree.has_session(id) {
+                return id;
+            }
+        }
     }
 
     fn write(&mut self, conn: ConnId, request: Request, out: &mut impl Outbox) {
-        let Some(attached) = self.conns.get_mut(&conn) else { return };
-        let (session, auth) = (attached.session, Arc::clone(&attached.auth));
-        let Request { xid, op, body, started_ms } = request;
-        if let Duty::Learning(learner) = &self.duty {
-            attached.pending.push_back(Pending::Write { xid, op, started_ms, zxid: None });
-            let op = op.code();
-            return learner.request(&Forwarded { session, cxid: xid, op, body: &body }, &auth, out);
+        let Some(attached) = self.conns.get(&conn) else { return };
+        let session = attached.session;
+        let Request { xid, op, started_ms, .. } = request;
+        if op == OpCode::CloseSession && self.sessions.is_local(session) {
+            return self.close_local(conn, xid, started_ms, out);
         }
+        if let Duty::Learning(_) = &self.duty {
+            return self.forward(conn, &request, out);
+        }
+        let (auth, body) = (Arc::clone(&attached.auth), &request.body);
         let refusal = |code| Pending::Refusal { xid, zxid: None, code, started_ms, last: false };
         if !self.sessions.is_live(session) {
             return self.defer(conn, refusal(ErrorCode::SessionExpired), out);
         }
         let origin = Some(conn);
-        let zxid = match WriteOp::decode(op, &mut Reader::new(&body)) {
+        let zxid = match WriteOp::decode(op, &mut Reader::new(body)) {
             Ok(_) if !self.sessions.owns(session, Owner::Conn(conn)) => {
                 return out.deliver(Delivery { conn, what: What::Close });
             }
             Ok(write) => {
+                if let Err(code) = self.upgrade_for(session, &write, out) {
+                    return self.defer(conn, refusal(code), out);
+                }
                 if op == OpCode::CloseSession {
                     self.sessions.set_closing(session);
                 }
@@ -231,6 +277,27 @@ impl Node {
         if let (Some(zxid), Some(attached)) = (zxid, self.conns.get_mut(&conn)) {
             attached.pending.push_back(Pending::Write { xid, op, started_ms, zxid: Some(zxid) });
         }
+    }
+
+    /// Hands a write to the leader. One that cannot be read stays here: a leader of the reference would give
+    /// its refusal a zxid twice.
+    fn forward(&mut self, conn: ConnId, request: &Request, out: &mut impl Outbox) {
+        let Some(session) = self.conns.get(&conn).map(|attached| attached.session) else { return };
+        let Request { xid, op, started_ms, ref body } = *request;
+        let readable = match WriteOp::decode(op, &mut Reader::new(body)) {
+            Ok(write) => self.upgrade_for(session, &write, out),
+            Err(_) => Err(ErrorCode::MarshallingError),
+        };
+        if let Err(code) = readable {
+            let refusal = Pending::Refusal { xid, zxid: None, code, started_ms, last: false };
+            return self.defer(conn, refusal, out);
+        }
+        let (Some(attached), Duty::Learning(learner)) = (self.conns.get_mut(&conn), &self.duty) else {
+            return;
+        };
+        attached.pending.push_back(Pending::Write { xid, op, started_ms, zxid: None });
+        let forwarded = Forwarded { session, cxid: xid, op: op.code(), body };
+        learner.request(&forwarded, &attached.auth, out);
     }
 
     /// `sync` is answered once everything proposed before it is applied here (HC-54).
@@ -264,7 +331,8 @@ impl Node {
         out: &mut impl Outbox,
     ) -> Option<Zxid> {
         let zxid = self.next_zxid(out)?;
-        let context = Context { zxid, time_ms: self.now.wall_ms, session, cxid, auth };
+        let unreplicated = self.unreplicated(session);
+        let context = Context { zxid, time_ms: self.now.wall_ms, session, cxid, auth, unreplicated };
         let prepared = tree::prepare(&self.store.view().tree, &mut self.outstanding, &context, op);
         self.log(prepared, body_bytes, origin, out);
         Some(zxid)
@@ -280,7 +348,8 @@ impl Node {
         out: &mut impl Outbox,
     ) -> Option<Zxid> {
         let zxid = self.next_zxid(out)?;
-        let context = Context { zxid, time_ms: self.now.wall_ms, session, cxid, auth: &[] };
+        let context =
+            Context { zxid, time_ms: self.now.wall_ms, session, cxid, auth: &[], unreplicated: None };
         self.log(tree::prepare_error(&context, code), 0, origin, out);
         Some(zxid)
     }
@@ -330,7 +399,7 @@ impl Node {
     }
 
     /// Queues behind the connection's outstanding writes, or answers at once when there are none.
-    fn defer(&mut self, conn: ConnId, pending: Pending, out: &mut impl Outbox) {
+    pub(crate) fn defer(&mut self, conn: ConnId, pending: Pending, out: &mut impl Outbox) {
         let Some(attached) = self.conns.get_mut(&conn) else { return };
         attached.pending.push_back(pending);
         if attached.pending.len() == 1 {
@@ -343,6 +412,7 @@ impl Node {
     pub(crate) fn on_touched(&mut self, session: SessionId) {
         self.sessions.touch(session, self.now.monotonic_ms);
         if let Duty::Learning(_) = self.duty
+            && !self.sessions.is_local(session)
             && let Some(timeout_ms) = self.sessions.timeout_ms(session)
         {
             self.clients.touched.insert(session, timeout_ms);
@@ -352,19 +422,27 @@ impl Node {
     pub(crate) fn on_disconnected(&mut self, conn: ConnId) {
         self.store.watches().remove_watcher(conn.into());
         if let Some(attached) = self.conns.remove(&conn) {
-            self.sessions.detach(attached.session, conn);
-            if let Duty::Learning(_) = self.duty
-                && self.sessions.conn(attached.session).is_none()
-            {
-                self.sessions.remove(attached.session);
+            let session = attached.session;
+            self.sessions.detach(session, conn);
+            let forgotten = match self.sessions.is_local(session) {
+                true => self.sessions.is_closing(session),
+                false => matches!(self.duty, Duty::Learning(_)),
+            };
+            if forgotten && self.sessions.conn(session).is_none() {
+                self.sessions.remove(session);
             }
         }
     }
 
-    /// Closes sessions whose time is up: the leader's decision, and a transaction.
+    /// Closes sessions whose time is up: the leader's decision, and a transaction; for local sessions that of
+    /// their server.
     pub(crate) fn expire_sessions(&mut self, out: &mut impl Outbox) {
         let due = self.sessions.expired(self.now.monotonic_ms);
         for session in due.into_iter().take(EXPIRE_SLICE) {
+            if self.sessions.is_local(session) {
+                self.end_local(session, out);
+                continue;
+            }
             self.sessions.set_closing(session);
             self.propose(session, 0, &WriteOp::CloseSession, None, &[], 0, out);
         }

@@ -3,7 +3,11 @@
 //! Deadlines are rounded up to the next tick, so that sessions expire in batches and touching one
 //! is cheap; nobody expires early, and everybody at most a tick late.
 //!
-//! //= java: SessionTrackerImpl, ExpiryQueue
+//! One table has all of a server's sessions, so that each has one owner and is of one kind (HC-73).
+//! A leader watches over all sessions of the ensemble; a learner knows those of its connections, and has
+//! deadlines for none but its own local ones.
+//!
+//! //= java: SessionTrackerImpl, ExpiryQueue, UpgradeableSessionTracker
 
 use crate::delivery::ConnId;
 use proto::{SessionId, session};
@@ -19,8 +23,18 @@ pub(crate) enum Owner {
     Link(LinkId),
 }
 
+/// Who knows a session.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Reach {
+    /// The ensemble, by transactions.
+    Global,
+    /// This server and nobody else.
+    Local,
+}
+
 #[derive(Debug)]
 struct Session {
+    reach: Reach,
     timeout_ms: i32,
     deadline_ms: u64,
     owner: Option<Owner>,
@@ -41,6 +55,8 @@ pub struct SessionInfo {
 #[derive(Debug)]
 pub(crate) struct Sessions {
     tick_ms: u64,
+    /// Whether global sessions expire by the decision of this server.
+    decides: bool,
     next_id: SessionId,
     by_id: BTreeMap<SessionId, Session>,
     by_deadline: BTreeMap<u64, BTreeSet<SessionId>>,
@@ -50,6 +66,7 @@ impl Sessions {
     pub(crate) fn new(tick_ms: u64, server_id: u8, id_seed_ms: u64) -> Self {
         Self {
             tick_ms: tick_ms.max(1),
+            decides: true,
             next_id: session::first_id(server_id, id_seed_ms),
             by_id: BTreeMap::new(),
             by_deadline: BTreeMap::new(),
@@ -73,14 +90,55 @@ impl Sessions {
         }
     }
 
-    /// Starts to track a session, with its whole timeout ahead of it (HC-78).
+    /// Starts to track a global session, with its whole timeout ahead of it (HC-78).
     pub(crate) fn track(&mut self, id: SessionId, timeout_ms: i32, owner: Option<Owner>, now_ms: u64) {
+        self.track_as(Reach::Global, id, timeout_ms, owner, now_ms);
+    }
+
+    /// Starts to track a session; one that is tracked already becomes of this kind.
+    pub(crate) fn track_as(
+        &mut self,
+        reach: Reach,
+        id: SessionId,
+        timeout_ms: i32,
+        owner: Option<Owner>,
+        now_ms: u64,
+    ) {
         let deadline_ms = self.deadline(now_ms, timeout_ms);
-        let session = Session { timeout_ms, deadline_ms, owner, closing: false };
+        let session = Session { reach, timeout_ms, deadline_ms, owner, closing: false };
         if let Some(old) = self.by_id.insert(id, session) {
             self.unschedule(id, old.deadline_ms);
         }
-        self.by_deadline.entry(deadline_ms).or_default().insert(id);
+        if self.expires_here(reach) {
+            self.by_deadline.entry(deadline_ms).or_default().insert(id);
+        }
+    }
+
+    fn expires_here(&self, reach: Reach) -> bool {
+        self.decides || reach == Reach::Local
+    }
+
+    /// Whether nobody but this server knows the session.
+    pub(crate) fn is_local(&self, id: SessionId) -> bool {
+        self.by_id.get(&id).is_some_and(|session| session.reach == Reach::Local)
+    }
+
+    /// Whether the session is tracked, closing or not.
+    pub(crate) fn is_known(&self, id: SessionId) -> bool {
+        self.by_id.contains_key(&id)
+    }
+
+    /// Whether the session is tracked and closing.
+    pub(crate) fn is_closing(&self, id: SessionId) -> bool {
+        self.by_id.get(&id).is_some_and(|session| session.closing)
+    }
+
+    /// Makes a local session global; returns its timeout. Its owner stays.
+    pub(crate) fn upgrade(&mut self, id: SessionId, now_ms: u64) -> Option<i32> {
+        let session = self.by_id.get(&id).filter(|s| s.reach == Reach::Local && !s.closing)?;
+        let (timeout_ms, owner) = (session.timeout_ms, session.owner);
+        self.track(id, timeout_ms, owner, now_ms);
+        Some(timeout_ms)
     }
 
     /// Whether requests of this session may still be prepared.
@@ -103,8 +161,11 @@ impl Sessions {
             return;
         }
         let old = std::mem::replace(&mut session.deadline_ms, deadline_ms);
+        let reach = session.reach;
         self.unschedule(id, old);
-        self.by_deadline.entry(deadline_ms).or_default().insert(id);
+        if self.expires_here(reach) {
+            self.by_deadline.entry(deadline_ms).or_default().insert(id);
+        }
     }
 
     fn unschedule(&mut self, id: SessionId, deadline_ms: u64) {
@@ -187,8 +248,10 @@ impl Sessions {
         }
     }
 
-    /// Forgets all sessions, not the ids given out.
-    pub(crate) fn clear(&mut self) {
+    /// Forgets all sessions, not the ids given out. From now on global sessions expire by the decision of
+    /// this server, or of another.
+    pub(crate) fn restart(&mut self, decides: bool) {
+        self.decides = decides;
         self.by_id.clear();
         self.by_deadline.clear();
     }

@@ -19,6 +19,11 @@ pub fn first_id(server_id: u8, monotonic_ms: u64) -> SessionId {
     SessionId(((u64::from(server_id) << 56) | (low & 0x00FF_FFFF_FFFF_0000)) as i64)
 }
 
+/// The server that made a session id, as far as its top byte says.
+pub fn server_of(id: SessionId) -> u8 {
+    id.0.to_be_bytes()[0]
+}
+
 /// The password belonging to a session id: every server computes the same one, none stores it.
 pub fn password(id: SessionId) -> [u8; PASSWORD_LEN] {
     const MASK: u64 = (1 << 48) - 1;

@@ -30,7 +30,14 @@ fn fill(tree: &mut Tree, nodes: usize, bytes: usize) {
     let mut zxid = 0;
     let mut run = |tree: &mut Tree, op: &WriteOp<'_>| {
         zxid += 1;
-        let ctx = Context { zxid: Zxid(zxid), time_ms: zxid, session: SessionId(1), cxid: 0, auth: &[] };
+        let ctx = Context {
+            zxid: Zxid(zxid),
+            time_ms: zxid,
+            session: SessionId(1),
+            cxid: 0,
+            auth: &[],
+            unreplicated: None,
+        };
         let prepared = tree::prepare(tree, &mut outstanding, &ctx, op);
         tree.apply(&prepared.header, &prepared.txn, &mut watches, &mut fired);
         assert_eq!(prepared.digest.map(|d| d.digest), Some(tree.digest()));

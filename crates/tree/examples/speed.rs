@@ -26,7 +26,8 @@ impl Bench {
     fn run(&mut self, op: &WriteOp<'_>) {
         self.zxid += 1;
         let (zxid, time_ms) = (Zxid(self.zxid), self.zxid);
-        let ctx = Context { zxid, time_ms, session: SessionId(1), cxid: 0, auth: &self.auth };
+        let ctx =
+            Context { zxid, time_ms, session: SessionId(1), cxid: 0, auth: &self.auth, unreplicated: None };
         let prepared = tree::prepare(&self.tree, &mut self.outstanding, &ctx, op);
         self.tree.apply(&prepared.header, &prepared.txn, &mut self.watches, &mut Vec::new());
     }

@@ -57,7 +57,8 @@ impl World {
         self.zxid += 1;
         self.time_ms += 7;
         let (zxid, time_ms) = (Zxid(self.zxid), self.time_ms);
-        let ctx = Context { zxid, time_ms, session, cxid: self.zxid as i32, auth: &self.auth };
+        let ctx =
+            Context { zxid, time_ms, session, cxid: self.zxid as i32, auth: &self.auth, unreplicated: None };
         let prepared = prepare(&self.tree, &mut self.pending, &ctx, op);
         self.queue.push_back(prepared.clone());
         prepared

@@ -76,7 +76,7 @@ impl Node {
                 }
             }
             LeaderEvent::Revalidate { link, session, timeout_ms } => {
-                let valid = self.sessions.is_live(session);
+                let valid = self.sessions.is_live(session) && !self.sessions.is_local(session);
                 leader.answer_revalidation(link, session, valid, out);
                 if valid {
                     let (owner, now_ms) = (Owner::Link(link), self.now.monotonic_ms);
@@ -120,6 +120,11 @@ impl Node {
             Some(OpCode::Sync) => leader.sync(link, out),
             Some(OpCode::CreateSession) => {
                 let Ok(timeout_ms) = Reader::new(body).i32() else { return };
+                // Once closing it is gone for good, whoever asks for it again (HC-69).
+                if self.sessions.is_closing(session) {
+                    self.propose_error(session, cxid, ErrorCode::SessionExpired, None, out);
+                    return;
+                }
                 let (owner, now_ms) = (Owner::Link(link), self.now.monotonic_ms);
                 self.sessions.track(session, timeout_ms, Some(owner), now_ms);
                 self.propose(session, cxid, &WriteOp::CreateSession { timeout_ms }, None, auth, 0, out);
@@ -143,17 +148,12 @@ impl Node {
         auth: &[proto::acl::Id],
         out: &mut impl Outbox,
     ) {
-        let refused = if !self.sessions.is_live(session) {
-            Some(ErrorCode::SessionExpired)
-        } else if !self.sessions.owns(session, Owner::Link(link)) {
-            Some(ErrorCode::SessionMoved)
-        } else {
-            None
-        };
-        match (refused, WriteOp::decode(op, &mut Reader::new(body))) {
-            (Some(code), _) => self.propose_error(session, cxid, code, None, out),
-            (None, Ok(write)) => self.propose(session, cxid, &write, None, auth, body.len(), out),
-            (None, Err(_)) => self.propose_error(session, cxid, ErrorCode::MarshallingError, None, out),
+        // Whether the session is there at all is decided with the write: in a multi, part by part.
+        let moved = self.sessions.is_live(session) && !self.sessions.owns(session, Owner::Link(link));
+        match WriteOp::decode(op, &mut Reader::new(body)) {
+            _ if moved => self.propose_error(session, cxid, ErrorCode::SessionMoved, None, out),
+            Ok(write) => self.propose(session, cxid, &write, None, auth, body.len(), out),
+            Err(_) => self.propose_error(session, cxid, ErrorCode::MarshallingError, None, out),
         };
     }
 }

@@ -33,6 +33,7 @@ impl Node {
             current_epoch,
             last_logged: self.ledger.last_logged(),
             config_version: ensemble.config.version,
+            wants_snapshot: ensemble.wants_snapshot,
         };
         let learner = Learner::new(leader, addresses, start, settings, now_ms, out);
         self.duty = Duty::Learning(Box::new(learner));
@@ -113,6 +114,13 @@ impl Node {
 
     /// Takes back what the leader does not have (HC-17).
     fn cut(&mut self, to: Zxid, out: &mut impl Outbox) {
+        if to < self.ledger.floor() {
+            // A snapshot of what no quorum ever had: only another snapshot can take its place.
+            if let Some(ensemble) = &mut self.ensemble {
+                ensemble.wants_snapshot = true;
+            }
+            return self.leave(&format!("the log here cannot be cut after {to}"), out);
+        }
         let applied = self.store.view().tree.last_zxid();
         self.tail.retain(|proposal| proposal.header.zxid <= to);
         let reload = to < applied;
@@ -133,6 +141,9 @@ impl Node {
         let Some(zxid) = learner.on_snapshot() else {
             return self.leave("a snapshot came unasked", out);
         };
+        if let Some(ensemble) = &mut self.ensemble {
+            ensemble.wants_snapshot = false;
+        }
         self.tail.clear();
         self.applicable = zxid;
         self.ledger.install(zxid, tree, out);
@@ -144,7 +155,7 @@ impl Node {
         let Some(ensemble) = &mut self.ensemble else { return };
         ensemble.election.established(epoch);
         ensemble.failures = 0;
-        self.sessions.clear();
+        self.sessions.restart(false);
         self.store.set_serving(crate::Serving::Yes);
         out.role_changed(self.role(), "up to date");
     }

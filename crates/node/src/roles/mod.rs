@@ -15,6 +15,7 @@ mod reconfiguring;
 use crate::delivery::{Delivery, Outbox, What};
 use crate::member::Node;
 use crate::peer::{EnsembleSettings, Membership, PeerInput};
+use crate::store::Serving;
 use proto::peer::{Notification, Packet};
 use std::collections::{BTreeMap, BTreeSet};
 use zab::{
@@ -29,6 +30,8 @@ const EARLY_LINKS_MAX: usize = 256;
 /// Pause before the next election after one that came to nothing, milliseconds: doubled each time.
 const PAUSE_MS: u64 = 20;
 const PAUSE_MAX_MS: u64 = 1000;
+/// A server without a leader for less than this is not taken for partitioned, milliseconds.
+const READ_ONLY_AFTER_MS: u64 = 2000;
 
 /// What a member does now.
 #[derive(Debug)]
@@ -69,6 +72,8 @@ pub(crate) struct Ensemble {
     /// Terms in a row that never came to serve.
     failures: u32,
     pub(crate) election_ms: u64,
+    /// The log here is of no use to the leader that was followed last.
+    wants_snapshot: bool,
     leader_events: Vec<LeaderEvent>,
     learner_events: Vec<LearnerEvent>,
 }
@@ -86,6 +91,7 @@ impl Ensemble {
             early: BTreeMap::new(),
             failures: 0,
             election_ms: 0,
+            wants_snapshot: false,
             leader_events: Vec::new(),
             learner_events: Vec::new(),
         }
@@ -185,7 +191,7 @@ impl Node {
     /// Ends the current role.
     pub(crate) fn leave(&mut self, why: &str, out: &mut impl Outbox) {
         let now_ms = self.now.monotonic_ms;
-        let served = self.store.serving() == crate::Serving::Yes;
+        let served = self.store.serving() == Serving::Yes;
         match &self.duty {
             Duty::Leading(leader) => {
                 for link in leader.links() {
@@ -210,7 +216,7 @@ impl Node {
         // What is not known to be committed by now is so only if the next leader says so.
         self.applicable = self.store.view().tree.last_zxid();
         self.duty = Duty::Leaving { until_ms: now_ms + pause_ms };
-        self.store.set_serving(crate::Serving::No);
+        self.store.set_serving(Serving::No);
         self.close_clients(out);
         out.role_changed(self.role(), why);
         self.look_when_settled(out);
@@ -228,7 +234,7 @@ impl Node {
         for proposal in &mut self.tail {
             proposal.origin = None;
         }
-        self.sessions.clear();
+        self.sessions.restart(false);
         self.outstanding = tree::Outstanding::new();
     }
 
@@ -257,6 +263,7 @@ impl Node {
         let Some(ensemble) = &mut self.ensemble else { return };
         let Some(decision) = ensemble.election.take_decision() else { return };
         ensemble.election_ms = now_ms.saturating_sub(since_ms);
+        self.end_read_only(out);
         match decision {
             Decision::Lead => self.begin_leading(out),
             Decision::Follow(leader) => self.begin_learning(leader, out),
@@ -264,6 +271,7 @@ impl Node {
     }
 
     pub(crate) fn on_tick(&mut self, out: &mut impl Outbox) {
+        self.expire_sessions(out);
         if self.leads() {
             self.housekeep(out);
         }
@@ -290,8 +298,36 @@ impl Node {
                 self.learn(out, |learner, events, out| learner.on_tick(now_ms, events, out));
             }
             Duty::Leaving { .. } => self.look_when_settled(out),
-            Duty::Looking { .. } => self.follow_election(out),
+            Duty::Looking { since_ms } => {
+                let since_ms = *since_ms;
+                self.follow_election(out);
+                self.serve_read_only(since_ms, out);
+            }
             Duty::Alone(_) => {}
+        }
+    }
+
+    /// How long a member looks for a leader before it serves those who only read, milliseconds.
+    fn read_only_after_ms(&self) -> Option<u64> {
+        let enabled = self.ensemble.as_ref().is_some_and(|ensemble| ensemble.settings.read_only_mode);
+        enabled.then(|| READ_ONLY_AFTER_MS.max(self.settings.tick_time_ms))
+    }
+
+    /// Serves reads while there is no leader to be found; the election goes on (HC-159).
+    fn serve_read_only(&mut self, since_ms: u64, out: &mut impl Outbox) {
+        let due = self.read_only_after_ms().is_some_and(|ms| self.now.monotonic_ms >= since_ms + ms);
+        let idle = matches!(self.duty, Duty::Looking { .. }) && self.store.serving() == Serving::No;
+        if due && idle && !self.ledger.is_reloading() {
+            self.store.set_serving(Serving::ReadOnly);
+            out.role_changed(self.role(), "no leader for a while");
+        }
+    }
+
+    /// Read-only service ends when there is a leader: its sessions were nobody else's.
+    fn end_read_only(&mut self, out: &mut impl Outbox) {
+        if self.store.serving() == Serving::ReadOnly {
+            self.store.set_serving(Serving::No);
+            self.close_clients(out);
         }
     }
 
@@ -301,6 +337,9 @@ impl Node {
             Duty::Leading(leader) => leader.next_deadline(),
             Duty::Learning(learner) => learner.next_deadline(),
             Duty::Leaving { until_ms } if self.ledger.is_settled() => *until_ms,
+            Duty::Looking { since_ms } if self.store.serving() == Serving::No => {
+                self.read_only_after_ms().map_or(u64::MAX, |ms| since_ms + ms)
+            }
             Duty::Alone(_) | Duty::Leaving { .. } | Duty::Looking { .. } => u64::MAX,
         };
         ensemble.election.next_deadline().map_or(role, |election| election.min(role))

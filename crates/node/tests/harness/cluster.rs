@@ -114,6 +114,7 @@ impl Cluster {
             accepted_epoch: disk.accepted,
             current_epoch: disk.current,
             last_logged: tree.last_zxid(),
+            floor: disk.base.as_ref().map_or(Zxid::ZERO, |(zxid, _)| *zxid),
             settings: EnsembleSettings::default(),
         };
         let store = Arc::new(Store::new(tree));
@@ -322,12 +323,21 @@ impl Cluster {
     }
 
     pub fn connect(&mut self, id: i64) -> ConnId {
-        self.client(id, SubmissionKind::Open { timeout_ms: 4000, auth: Arc::from([]) })
+        self.client(id, SubmissionKind::Open { timeout_ms: 4000, auth: Arc::from([]), read_only: false })
     }
 
     pub fn reconnect(&mut self, id: i64, session: SessionId) -> ConnId {
         let password = session::password(session).to_vec();
-        self.client(id, SubmissionKind::Renew { session, password, timeout_ms: 4000, auth: Arc::from([]) })
+        self.client(
+            id,
+            SubmissionKind::Renew {
+                session,
+                password,
+                timeout_ms: 4000,
+                auth: Arc::from([]),
+                read_only: false,
+            },
+        )
     }
 
     fn ask(&mut self, conn: ConnId, op: OpCode, body: Vec<u8>) {

@@ -34,7 +34,11 @@ pub(super) fn prepare(
     ttl_ms: Option<i64>,
 ) -> Result<Txn, ErrorCode> {
     let mode = check_mode(on, request.flags, ttl_ms)?;
-    on.require_session()?;
+    if mode.is_ephemeral() {
+        on.require_replicated_session()?;
+    } else {
+        on.require_session()?;
+    }
     let parent_path = creatable(&request.path)?;
     let acl = on.fixup_acl(request.acl.as_deref())?;
     let parent = on.existing(parent_path)?;

@@ -71,8 +71,17 @@ impl<'a> Decider<'a> {
     /// The session that asks must be there, and not on its way out (HC-68).
     pub(crate) fn require_session(&self) -> Result<(), ErrorCode> {
         let session = self.ctx.session;
-        let lives = self.pending.session_lives(session).unwrap_or_else(|| self.tree.has_session(session));
+        let replicated = || self.tree.has_session(session) || self.ctx.unreplicated.is_some();
+        let lives = self.pending.session_lives(session).unwrap_or_else(replicated);
         if lives { Ok(()) } else { Err(ErrorCode::SessionExpired) }
+    }
+
+    /// An ephemeral node's owner must be known everywhere, or its node would outlive it (HC-73).
+    pub(crate) fn require_replicated_session(&self) -> Result<(), ErrorCode> {
+        match self.ctx.unreplicated {
+            Some(code) if self.pending.session_lives(self.ctx.session) != Some(true) => Err(code),
+            _ => self.require_session(),
+        }
     }
 
     /// The connection must have one of the permissions on a node.

@@ -17,6 +17,9 @@ pub struct Context<'a> {
     pub cxid: i32,
     /// Who the connection is.
     pub auth: &'a [Id],
+    /// For a session that another server, or this one, knows without a transaction: it may write, and this
+    /// is what its ephemeral creates get. `None`: the session must have a transaction.
+    pub unreplicated: Option<ErrorCode>,
 }
 
 impl Context<'_> {
