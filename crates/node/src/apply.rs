@@ -39,6 +39,8 @@ impl Node {
             let mut tree = store.write();
             for _ in 0..APPLY_SLICE {
                 let Some(proposal) = self.tail.pop_front_if(|p| due(p)) else { break };
+                // A `sync` in front of this one's request has its turn first: its answer is due already.
+                self.answer_syncs(Zxid(proposal.header.zxid.0 - 1), &store, &tree, out);
                 self.apply(proposal, &store, &mut tree, out);
             }
             let last = tree.last_zxid();
@@ -147,10 +149,14 @@ impl Node {
         let view = store.view();
         // Until the first transaction of an epoch, its beginning is reached by everything before it.
         let reached = if self.tail.is_empty() { Zxid(i64::MAX) } else { view.tree.last_zxid() };
+        self.answer_syncs(reached, &store, &view.tree, out);
+    }
+
+    fn answer_syncs(&mut self, reached: Zxid, store: &Store, tree: &Tree, out: &mut impl Outbox) {
         while let Some((_, conn, xid)) = self.clients.synced.pop_front_if(|(need, ..)| *need <= reached) {
             if let Some(attached) = self.conns.get_mut(&conn) {
                 attached.finish_sync(xid);
-                drain_reads(attached, conn, &view.tree, view.watches, out);
+                drain_reads(attached, conn, tree, store.watches_lock(), out);
             }
         }
     }
