@@ -158,6 +158,7 @@ impl World {
             Output::SendSnapshot(link) => self.begin_sending(host, link),
             Output::Role(role, why) => {
                 say!(self, self.hosts[host].name, "is now {role:?}: {why}");
+                self.hosts[host].known.established = role == node::Role::Leading && why == "established";
                 self.hosts[host].known.role = role;
                 self.checks.reigns += 1;
                 if let Some(process) = &mut self.hosts[host].process {
@@ -364,6 +365,7 @@ impl World {
             accepted_epoch: durable.accepted_epoch,
             current_epoch: durable.current_epoch,
             last_logged: durable.last(),
+            floor: durable.snapshots.first().map_or(proto::Zxid::ZERO, |oldest| oldest.zxid),
             settings: EnsembleSettings {
                 init_limit: self.plan.init_limit,
                 sync_limit: self.plan.sync_limit,

@@ -96,6 +96,8 @@ pub(crate) struct Process {
 pub(crate) struct Known {
     pub(crate) role: Role,
     pub(crate) serving: bool,
+    /// Leads with a quorum behind it, whether or not it takes clients.
+    pub(crate) established: bool,
     /// Zxids handed to the log, whether durable or not, after `log_from`.
     pub(crate) log: Vec<Zxid>,
     pub(crate) log_from: Zxid,
@@ -114,6 +116,7 @@ impl Default for Known {
         Self {
             role: Role::Looking,
             serving: false,
+            established: false,
             log: Vec::new(),
             log_from: Zxid::ZERO,
             applied: Zxid::ZERO,

@@ -16,13 +16,14 @@ impl Checks {
             let view = process.store.view();
             (view.tree.last_zxid(), view.tree.digest())
         };
-        let moved = applied != machine.known.applied || status.serving != machine.known.serving;
+        let serving = status.serving || machine.known.established;
+        let moved = applied != machine.known.applied || serving != machine.known.serving;
         machine.known.applied = applied;
-        machine.known.serving = status.serving;
+        machine.known.serving = serving;
         if status.diverged > 0 {
             context.fail("Digest", format!("{} transactions differ", status.diverged));
         }
-        if !status.serving {
+        if !serving {
             self.leads[host] = None;
             return false;
         }

@@ -50,7 +50,7 @@ impl Checks {
         context.require("PrimaryIntegrity", led.is_none_or(|epoch| epoch == zxid.epoch()), || {
             format!("{name} broadcasts {zxid} and leads epoch {led:?}")
         });
-        let earlier = context.reference.last();
+        let earlier = context.reference.last_before(zxid.epoch());
         let known = &context.hosts[host].known;
         let has = earlier <= known.log_from || known.log.binary_search(&earlier).is_ok();
         context.require("PrimaryIntegrity", has, || {

@@ -104,9 +104,8 @@ impl Checks {
             PacketKind::Proposal | PacketKind::Inform if known.syncing => known.synced_to = packet.zxid,
             PacketKind::NewLeader => known.syncing = false,
             PacketKind::LeaderInfo => known.promised = packet.zxid.epoch(),
-            PacketKind::Ping | PacketKind::Request | PacketKind::Revalidate => {
-                self.hear_of(packet, now);
-            }
+            // As in the reference, a forwarded request does not postpone its session's end.
+            PacketKind::Ping | PacketKind::Revalidate => self.hear_of(packet, now),
             _ => {}
         }
     }

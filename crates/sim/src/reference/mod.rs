@@ -18,7 +18,6 @@ use tree::{Outcome, Settings, Tree};
 #[derive(Debug)]
 pub(crate) struct Committed {
     pub(crate) zxid: Zxid,
-    pub(crate) entry: Entry,
     pub(crate) header: TxnHeader,
     pub(crate) txn: Txn,
     /// Of the tree after it.
@@ -28,7 +27,6 @@ pub(crate) struct Committed {
 /// A session's life in the order of transactions.
 #[derive(Debug)]
 pub(crate) struct Life {
-    pub(crate) began: Zxid,
     pub(crate) ended: Option<Zxid>,
     last_cxid: i32,
 }
@@ -63,6 +61,12 @@ impl Reference {
 
     pub(crate) fn last(&self) -> Zxid {
         self.log.last().map_or(Zxid::ZERO, |c| c.zxid)
+    }
+
+    /// The last transaction of earlier epochs.
+    pub(crate) fn last_before(&self, epoch: u32) -> Zxid {
+        let end = self.log.partition_point(|c| c.zxid.epoch() < epoch);
+        end.checked_sub(1).map_or(Zxid::ZERO, |at| self.log[at].zxid)
     }
 
     pub(crate) fn find(&self, zxid: Zxid) -> Option<&Committed> {
@@ -120,14 +124,14 @@ impl Reference {
             });
         }
         let digest = self.tree.digest();
-        self.log.push(Committed { zxid, entry, header, txn, digest });
+        self.log.push(Committed { zxid, header, txn, digest });
     }
 
     fn check_session(&mut self, now: Time, header: &TxnHeader, txn: &Txn, verdict: &mut Verdict) {
         let (session, zxid) = (header.client_id, header.zxid);
         match txn {
             Txn::CreateSession(_) => {
-                let life = Life { began: zxid, ended: None, last_cxid: 0 };
+                let life = Life { ended: None, last_cxid: 0 };
                 if self.sessions.insert(session, life).is_some() {
                     verdict.fail(now, "Session", format!("{zxid} creates session {session} again"));
                 }
