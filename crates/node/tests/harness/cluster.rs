@@ -1,34 +1,26 @@
 //! An ensemble without faults of its own: messages arrive in order, a millisecond later; disks are quick.
 
-#![allow(unreachable_pub, reason = "a test file uses it as a module")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 
+mod clients;
+
+#[allow(unused_imports, reason = "each test file uses its part")]
+pub use clients::{Client, Heard, Reply};
+
 use node::{
-    ConnId, EnsembleSettings, Input, Membership, Node, Now, Output, Outputs, PeerInput, Request, Role,
-    Settings, Store, Submission, SubmissionKind, What,
+    ConnId, EnsembleSettings, Input, Membership, Node, Now, Output, Outputs, PeerInput, Role, Settings, Store,
 };
-use proto::acl::Acl;
 use proto::peer::{Entry, PacketKind};
-use proto::request::{CreateRequest, SyncRequest};
 use proto::snapshot::SnapshotSink;
 use proto::txn::decode_entry;
-use proto::{OpCode, Reader, SessionId, Wire, Zxid, session};
+use proto::{Reader, SessionId, Wire, Zxid};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 use tree::{Loader, Tree};
 use zab::{Address, Config, LinkId, Member, MemberRole, Record, ServerId};
 
-const TICK_MS: u64 = 200;
-
-/// What a client heard.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Heard {
-    Opened(SessionId),
-    Refused,
-    Reply { err: i32 },
-    Event,
-    Closed,
-}
+pub const TICK_MS: u64 = 200;
 
 /// What is on a member's disk.
 #[derive(Debug, Default)]
@@ -70,12 +62,27 @@ pub struct Cluster {
     links: BTreeMap<LinkId, Ends>,
     next: u64,
     cut: BTreeSet<i64>,
-    clients: BTreeMap<ConnId, (i64, SessionId, Vec<Heard>, i32)>,
-    queue: VecDeque<(u64, i64, Input)>,
+    clients: BTreeMap<ConnId, Client>,
+    queue: VecDeque<(u64, i64, Event)>,
+    settings: EnsembleSettings,
+}
+
+/// What reaches a server.
+enum Event {
+    Input(Input),
+    Frame(ConnId, Vec<u8>),
+}
+
+fn wall_ms(now_ms: u64) -> i64 {
+    1_700_000_000_000 + now_ms as i64
 }
 
 impl Cluster {
     pub fn new(voters: i64, observers: i64) -> Self {
+        Self::with(voters, observers, EnsembleSettings::default())
+    }
+
+    pub fn with(voters: i64, observers: i64, settings: EnsembleSettings) -> Self {
         let mut config = Config::default();
         for id in 1..=voters + observers {
             let role = if id > voters { MemberRole::Observer } else { MemberRole::Participant };
@@ -92,6 +99,7 @@ impl Cluster {
             cut: BTreeSet::new(),
             clients: BTreeMap::new(),
             queue: VecDeque::new(),
+            settings,
         };
         for id in 1..=voters + observers {
             cluster.start(id);
@@ -100,7 +108,7 @@ impl Cluster {
     }
 
     fn now(&self) -> Now {
-        Now { monotonic_ms: self.now_ms, wall_ms: 1_700_000_000_000 + self.now_ms as i64 }
+        Now { monotonic_ms: self.now_ms, wall_ms: wall_ms(self.now_ms) }
     }
 
     pub fn start(&mut self, id: i64) {
@@ -115,7 +123,7 @@ impl Cluster {
             current_epoch: disk.current,
             last_logged: tree.last_zxid(),
             floor: disk.base.as_ref().map_or(Zxid::ZERO, |(zxid, _)| *zxid),
-            settings: EnsembleSettings::default(),
+            settings: self.settings.clone(),
         };
         let store = Arc::new(Store::new(tree));
         let settings = Settings { server_id: id as u8, tick_time_ms: TICK_MS, ..Settings::default() };
@@ -137,8 +145,8 @@ impl Cluster {
         self.nodes.remove(&id);
         self.queue.retain(|(_, to, _)| *to != id);
         self.sever(id);
-        for (_, _, heard, _) in self.clients.values_mut().filter(|(at, ..)| *at == id) {
-            heard.push(Heard::Closed);
+        for client in self.clients.values_mut().filter(|client| client.at == id) {
+            client.end();
         }
     }
 
@@ -179,7 +187,11 @@ impl Cluster {
     }
 
     fn post(&mut self, to: i64, input: Input) {
-        self.queue.push_back((self.now_ms + 1, to, input));
+        self.post_event(to, Event::Input(input));
+    }
+
+    fn post_event(&mut self, to: i64, event: Event) {
+        self.queue.push_back((self.now_ms + 1, to, event));
     }
 
     /// Lets time pass.
@@ -187,9 +199,12 @@ impl Cluster {
         for _ in 0..ms {
             self.now_ms += 1;
             while self.queue.front().is_some_and(|(at, ..)| *at <= self.now_ms) {
-                let (_, to, input) = self.queue.pop_front().unwrap();
-                self.step(to, input);
+                match self.queue.pop_front().unwrap() {
+                    (_, to, Event::Input(input)) => self.step(to, input),
+                    (_, to, Event::Frame(conn, payload)) => self.frame(to, conn, payload),
+                }
             }
+            self.send_pings();
             let due: Vec<i64> = self
                 .nodes
                 .iter()
@@ -296,91 +311,6 @@ impl Cluster {
         disk.stored += 1;
         let count = disk.stored;
         self.post(id, Input::Stored(count));
-    }
-
-    fn deliver(&mut self, conn: ConnId, what: What) {
-        let Some((_, session, heard, _)) = self.clients.get_mut(&conn) else { return };
-        heard.push(match what {
-            What::Opened { session: opened, .. } => {
-                *session = opened;
-                Heard::Opened(opened)
-            }
-            What::Refused => Heard::Refused,
-            What::Reply { frame, .. } => {
-                Heard::Reply { err: i32::from_be_bytes(frame[16..20].try_into().unwrap()) }
-            }
-            What::Event(_) => Heard::Event,
-            What::Close => Heard::Closed,
-        });
-    }
-
-    fn client(&mut self, id: i64, kind: SubmissionKind) -> ConnId {
-        self.next += 1;
-        let conn = ConnId(self.next);
-        self.clients.insert(conn, (id, SessionId::NONE, Vec::new(), 0));
-        self.post(id, Input::Submit(Submission { conn, kind }));
-        conn
-    }
-
-    pub fn connect(&mut self, id: i64) -> ConnId {
-        self.client(id, SubmissionKind::Open { timeout_ms: 4000, auth: Arc::from([]), read_only: false })
-    }
-
-    pub fn reconnect(&mut self, id: i64, session: SessionId) -> ConnId {
-        let password = session::password(session).to_vec();
-        self.client(
-            id,
-            SubmissionKind::Renew {
-                session,
-                password,
-                timeout_ms: 4000,
-                auth: Arc::from([]),
-                read_only: false,
-            },
-        )
-    }
-
-    fn ask(&mut self, conn: ConnId, op: OpCode, body: Vec<u8>) {
-        let started_ms = self.now_ms;
-        let (id, _, _, xid) = self.clients.get_mut(&conn).unwrap();
-        *xid += 1;
-        let (id, xid) = (*id, *xid);
-        let request = Request { xid, op, body, started_ms };
-        let kind = match op {
-            OpCode::Sync => SubmissionKind::Sync(request),
-            _ => SubmissionKind::Write(request),
-        };
-        self.post(id, Input::Submit(Submission { conn, kind }));
-    }
-
-    fn create_with(&mut self, conn: ConnId, path: &str, flags: i32) {
-        let request =
-            CreateRequest { path: path.into(), data: Some(b"x"), acl: Some(vec![Acl::open()]), flags };
-        let mut body = Vec::new();
-        request.encode(&mut body);
-        self.ask(conn, OpCode::Create, body);
-    }
-
-    pub fn create(&mut self, conn: ConnId, path: &str) {
-        self.create_with(conn, path, 0);
-    }
-
-    pub fn create_ephemeral(&mut self, conn: ConnId, path: &str) {
-        self.create_with(conn, path, 1);
-    }
-
-    pub fn sync(&mut self, conn: ConnId) {
-        let mut body = Vec::new();
-        SyncRequest { path: Some("/".into()) }.encode(&mut body);
-        self.ask(conn, OpCode::Sync, body);
-    }
-
-    pub fn heard(&self, conn: ConnId) -> &[Heard] {
-        &self.clients[&conn].2
-    }
-
-    pub fn session(&self, conn: ConnId) -> SessionId {
-        self.clients[&conn].1
     }
 
     pub fn node(&self, id: i64) -> &Node {
