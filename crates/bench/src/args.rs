@@ -66,16 +66,18 @@ pub(crate) enum Command {
     },
     /// Run this server, the reference server and the floors side by side
     Compare(CompareArgs),
+    /// Run three of this server and three of the reference server side by side
+    CompareEnsemble(CompareEnsembleArgs),
 }
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct TargetArgs {
-    /// The server's client address
-    #[arg(long, default_value = "127.0.0.1:2181")]
-    pub(crate) server: String,
+    /// The server's client address; of an ensemble several, separated by commas
+    #[arg(long, default_value = "127.0.0.1:2181", value_delimiter = ',')]
+    pub(crate) server: Vec<String>,
     /// Process of the server, when it runs on this machine: adds its CPU time and memory to the report
-    #[arg(long, value_name = "PID")]
-    pub(crate) server_pid: Option<u32>,
+    #[arg(long, value_name = "PID", value_delimiter = ',')]
+    pub(crate) server_pid: Vec<u32>,
     /// Sessions, one connection each
     #[arg(short, long, default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
     pub(crate) connections: u32,
@@ -97,8 +99,8 @@ impl TargetArgs {
     pub(crate) fn target(&self) -> Result<Target, Error> {
         let (connections, pipeline) = if self.latency { (1, 1) } else { (self.connections, self.pipeline) };
         Ok(Target {
-            server: resolve(&self.server)?,
-            pid: self.server_pid,
+            servers: self.server.iter().map(|server| resolve(server)).collect::<Result<_, _>>()?,
+            pids: self.server_pid.clone(),
             connections: connections as usize,
             pipeline: pipeline as usize,
             threads: self.threads.unwrap_or_else(default_threads),
@@ -212,12 +214,9 @@ pub(crate) enum FloorCommand {
     },
 }
 
-/// `zabra bench compare`.
+/// What all comparisons take.
 #[derive(Debug, clap::Args)]
-pub(crate) struct CompareArgs {
-    /// Only these groups of figures
-    #[arg(long, value_delimiter = ',', value_enum)]
-    pub(crate) only: Vec<Group>,
+pub(crate) struct CommonArgs {
     /// Short runs, one tenth of the nodes: to see that everything works
     #[arg(long)]
     pub(crate) quick: bool,
@@ -230,21 +229,12 @@ pub(crate) struct CompareArgs {
     /// Before each measurement wait at most so many seconds until the machine does nothing else
     #[arg(long, default_value_t = 0.0)]
     pub(crate) wait_quiet: f64,
-    /// Nodes for the memory, start and snapshot figures
-    #[arg(long, default_value_t = 1_000_000)]
-    pub(crate) nodes: u32,
-    /// Idle sessions
-    #[arg(long, default_value_t = 10_000)]
-    pub(crate) sessions: u32,
     /// The server binary to compare; this one unless given
     #[arg(long)]
     pub(crate) zabra: Option<PathBuf>,
     /// Heap of the reference server for the speed figures, as java's -Xmx takes it; its own default unless given
     #[arg(long)]
     pub(crate) java_heap: Option<String>,
-    /// A small heap to try for the reference server's memory figure
-    #[arg(long, default_value = "512m")]
-    pub(crate) java_small_heap: String,
     /// Leave the reference server out
     #[arg(long)]
     pub(crate) no_java: bool,
@@ -259,6 +249,54 @@ pub(crate) struct CompareArgs {
     pub(crate) port: u16,
     #[command(flatten)]
     pub(crate) output: OutputArgs,
+}
+
+/// `zabra bench compare`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompareArgs {
+    /// Only these groups of figures
+    #[arg(long, value_delimiter = ',', value_enum)]
+    pub(crate) only: Vec<Group>,
+    /// Nodes for the memory, start and snapshot figures
+    #[arg(long, default_value_t = 1_000_000)]
+    pub(crate) nodes: u32,
+    /// Idle sessions
+    #[arg(long, default_value_t = 10_000)]
+    pub(crate) sessions: u32,
+    /// A small heap to try for the reference server's memory figure
+    #[arg(long, default_value = "512m")]
+    pub(crate) java_small_heap: String,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// `zabra bench compare-ensemble`.
+#[derive(Debug, clap::Args)]
+pub(crate) struct CompareEnsembleArgs {
+    /// Only these groups of figures
+    #[arg(long, value_delimiter = ',', value_enum)]
+    pub(crate) only: Vec<EnsembleGroup>,
+    /// How often the leader is killed
+    #[arg(long, default_value_t = 20)]
+    pub(crate) kills: usize,
+    /// How many transactions a follower has to catch up with
+    #[arg(long, default_value_t = 100_000, value_parser = clap::value_parser!(u32).range(1..=10_000_000))]
+    pub(crate) behind: u32,
+    #[command(flatten)]
+    pub(crate) common: CommonArgs,
+}
+
+/// A group of figures about ensembles.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub(crate) enum EnsembleGroup {
+    /// Memory of servers with nothing to do
+    Idle,
+    /// Durable writes, pipelined, and reads with writes among them
+    Load,
+    /// The gap a killed leader leaves
+    Failover,
+    /// The time a follower needs that is behind
+    CatchUp,
 }
 
 /// A group of figures.

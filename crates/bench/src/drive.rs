@@ -5,17 +5,18 @@ use crate::engine::{self, Driver, Job};
 use crate::error::Error;
 use crate::proc;
 use crate::progress::Progress;
+use std::iter::Sum;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 /// Whom a run loads, and through how many connections.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub struct Target {
-    /// The server.
-    pub server: SocketAddr,
-    /// Its process, when it runs on this machine, for CPU time and memory.
-    pub pid: Option<u32>,
+    /// The servers, at least one; connections are dealt out to them in turn.
+    pub servers: Vec<SocketAddr>,
+    /// Their processes, when they run on this machine, for CPU time and memory.
+    pub pids: Vec<u32>,
     /// Sessions, one connection each.
     pub connections: usize,
     /// Requests kept outstanding on each.
@@ -30,6 +31,11 @@ impl Target {
     /// Connections of generator thread `thread`: their numbers among all.
     pub(crate) fn share(&self, thread: usize) -> impl Iterator<Item = usize> {
         (thread..self.connections).step_by(self.threads())
+    }
+
+    /// Something of all the servers' processes together; `None` when one of them, or all, are unknown.
+    pub(crate) fn sum<T: Sum>(&self, of: impl Fn(u32) -> Option<T>) -> Option<T> {
+        if self.pids.is_empty() { None } else { self.pids.iter().map(|pid| of(*pid)).sum() }
     }
 
     /// Never more threads than connections.
@@ -88,8 +94,7 @@ pub(crate) fn drive<D: Driver + Send>(
         let mut handles = Vec::new();
         for (thread, driver) in drivers.iter_mut().enumerate() {
             let job = Job {
-                server: target.server,
-                connections: target.share(thread).count(),
+                servers: target.share(thread).map(|at| target.servers[at % target.servers.len()]).collect(),
                 timeout_ms: target.session_timeout.as_millis() as i32,
                 thread,
             };
@@ -112,7 +117,7 @@ pub(crate) fn drive<D: Driver + Send>(
         measured
     });
     match failure {
-        Some(error) => Err(Error::link(target.server, &error)),
+        Some(error) => Err(Error::link(&target.servers, &error)),
         None => Ok((drivers, measured)),
     }
 }
@@ -196,9 +201,9 @@ struct Sample {
 impl Sample {
     fn take(target: &Target, control: &Control) -> Self {
         Self {
-            cpu: target.pid.and_then(proc::cpu_time),
+            cpu: target.sum(proc::cpu_time),
             flushes: proc::disk_flushes(),
-            rss: target.pid.and_then(proc::rss),
+            rss: target.sum(proc::rss),
             ops: control.ops(),
             at: Instant::now(),
         }

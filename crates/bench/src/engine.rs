@@ -41,12 +41,10 @@ pub(crate) trait Driver {
 }
 
 /// What one thread runs.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Job {
-    /// The server.
-    pub(crate) server: SocketAddr,
-    /// Connections of this thread.
-    pub(crate) connections: usize,
+    /// The server of each connection of this thread.
+    pub(crate) servers: Vec<SocketAddr>,
     /// Wanted session timeout, milliseconds.
     pub(crate) timeout_ms: i32,
     /// This thread's number, for its counter.
@@ -77,11 +75,11 @@ struct Engine {
 impl Engine {
     fn new(job: Job) -> Result<Self, LinkError> {
         Ok(Self {
-            job,
             poll: Poll::new()?,
             events: Events::with_capacity(1024),
             buffer: vec![0; READ_BUFFER],
-            links: Vec::with_capacity(job.connections),
+            links: Vec::with_capacity(job.servers.len()),
+            job,
             open: 0,
             drain_until: None,
             cx: Context::default(),
@@ -135,8 +133,8 @@ impl Engine {
     }
 
     fn open_more(&mut self) -> Result<(), LinkError> {
-        while self.links.len() < self.job.connections && self.links.len() - self.open < OPENING {
-            let mut link = Link::open(self.job.server, self.job.timeout_ms)?;
+        while self.links.len() < self.job.servers.len() && self.links.len() - self.open < OPENING {
+            let mut link = Link::open(self.job.servers[self.links.len()], self.job.timeout_ms)?;
             let token = Token(self.links.len());
             self.poll.registry().register(link.socket(), token, Interest::READABLE | Interest::WRITABLE)?;
             // Refused by systems where the connect is still under way; only latency is at stake.

@@ -43,8 +43,9 @@ pub enum Error {
 }
 
 impl Error {
-    pub(crate) fn link(server: std::net::SocketAddr, error: &LinkError) -> Self {
-        Self::Connection { server: server.to_string(), reason: error.to_string() }
+    pub(crate) fn link(servers: &[std::net::SocketAddr], error: &LinkError) -> Self {
+        let servers: Vec<_> = servers.iter().map(ToString::to_string).collect();
+        Self::Connection { server: servers.join(","), reason: error.to_string() }
     }
 
     pub(crate) fn file(path: impl Into<PathBuf>) -> impl FnOnce(io::Error) -> Self {

@@ -49,6 +49,17 @@ pub struct Settings {
     pub port: u16,
     /// Transactions between snapshots, or the server's default.
     pub snap_count: Option<u32>,
+    /// Its place in an ensemble, if it has one.
+    pub member: Option<Member>,
+}
+
+/// A server's place in an ensemble.
+#[derive(Debug, Clone)]
+pub struct Member {
+    /// Its number.
+    pub id: u8,
+    /// Quorum and election port of every member on the loopback address, from number 1 on.
+    pub ports: Vec<(u16, u16)>,
 }
 
 impl Settings {
@@ -62,7 +73,26 @@ impl Settings {
         if let Some(count) = self.snap_count {
             text.push_str(&format!("snapCount={count}\n"));
         }
+        if let Some(member) = &self.member {
+            text.push_str("initLimit=10\nsyncLimit=5\n");
+            for (id, (quorum, election)) in (1..).zip(&member.ports) {
+                text.push_str(&format!("server.{id}=127.0.0.1:{quorum}:{election}\n"));
+            }
+        }
         text
+    }
+
+    /// Writes all that a server needs before its first start.
+    fn write(&self) -> Result<PathBuf, Error> {
+        let data = self.data_dir();
+        fs::create_dir_all(&data).map_err(Error::file(&data))?;
+        if let Some(member) = &self.member {
+            let file = data.join("myid");
+            fs::write(&file, format!("{}\n", member.id)).map_err(Error::file(&file))?;
+        }
+        let config = self.dir.join("zoo.cfg");
+        fs::write(&config, self.file()).map_err(Error::file(&config))?;
+        Ok(config)
     }
 
     /// Where the server keeps log and snapshots.
@@ -87,23 +117,43 @@ impl Process {
     /// # Errors
     /// It could not be started, ended, or gave no answer in three minutes.
     pub fn start(program: &Program, settings: &Settings) -> Result<Self, Error> {
-        fs::create_dir_all(settings.data_dir()).map_err(Error::file(settings.data_dir()))?;
-        let config = settings.dir.join("zoo.cfg");
-        fs::write(&config, settings.file()).map_err(Error::file(&config))?;
+        let begin = Instant::now();
+        let mut process = Self::spawn(program, settings)?;
+        process.first_answer = process.await_answer(begin)?;
+        Ok(process)
+    }
+
+    /// Starts `program` and waits for nothing: a member of an ensemble answers only when others are there too.
+    ///
+    /// # Errors
+    /// It could not be started.
+    pub fn spawn(program: &Program, settings: &Settings) -> Result<Self, Error> {
+        let config = settings.write()?;
         let log = settings.dir.join("server.log");
         let output = File::create(&log).map_err(Error::file(&log))?;
         let (name, mut command) = command(program, &config, settings.port);
         let errors = output.try_clone().map_err(Error::file(&log))?;
         command.stdin(Stdio::null()).stdout(output).stderr(errors);
-        let begin = Instant::now();
         let child = command.spawn().map_err(|e| Error::Server {
             name: name.to_owned(),
             reason: format!("cannot be started: {e}"),
         })?;
         let address = SocketAddr::from((Ipv4Addr::LOCALHOST, settings.port));
-        let mut process = Self { child, name, address, log, first_answer: Duration::ZERO };
-        process.first_answer = process.await_answer(begin)?;
-        Ok(process)
+        Ok(Self { child, name, address, log, first_answer: Duration::ZERO })
+    }
+
+    /// Waits until the server answers; for members of an ensemble after [`spawn`](Self::spawn).
+    ///
+    /// # Errors
+    /// It ended, or gave no answer in three minutes.
+    pub fn await_first_answer(&mut self) -> Result<(), Error> {
+        self.await_answer(Instant::now()).map(drop)
+    }
+
+    /// Ends the process at once, as a power cut would.
+    pub fn kill(mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
     }
 
     /// Probes until the first answer. A server may take a connection before it is ready and then
@@ -221,7 +271,7 @@ mod tests {
 
     #[test]
     fn the_snapshot_interval_is_the_servers_own_unless_asked_for() {
-        let mut settings = Settings { dir: "/x".into(), port: 7, snap_count: None };
+        let mut settings = Settings { dir: "/x".into(), port: 7, snap_count: None, member: None };
         assert!(!settings.file().contains("snapCount"));
         assert!(settings.file().contains("dataDir=/x/data\nclientPort=7\n"));
         settings.snap_count = Some(9);

@@ -2,9 +2,10 @@
 //!
 //! For probing a server: does it answer, since when, what does it say of itself.
 
+use proto::acl::Acl;
 use proto::connect::{ConnectRequest, ConnectResponse};
 use proto::jute::Wire;
-use proto::request::{ReadRequest, encode_frame, frame};
+use proto::request::{CreateRequest, ReadRequest, SetDataRequest, encode_frame, frame};
 use proto::response::ReplyHeader;
 use proto::{OpCode, Reader, SessionId, Zxid};
 use std::io::{self, Read, Write};
@@ -19,6 +20,8 @@ const MAX_REPLY: usize = 16 << 20;
 pub struct RawClient {
     socket: TcpStream,
     xid: i32,
+    session: SessionId,
+    password: Vec<u8>,
 }
 
 impl RawClient {
@@ -27,6 +30,23 @@ impl RawClient {
     /// # Errors
     /// The server is not there, hangs up, refuses the session or speaks something else.
     pub fn connect(server: SocketAddr, patience: Duration) -> io::Result<Self> {
+        Self::open(server, patience, SessionId(0), &[0; 16])
+    }
+
+    /// Goes on with the session of another connection, which may have failed.
+    ///
+    /// # Errors
+    /// As for [`connect`](Self::connect).
+    pub fn resume(&self, server: SocketAddr, patience: Duration) -> io::Result<Self> {
+        Self::open(server, patience, self.session, &self.password)
+    }
+
+    fn open(
+        server: SocketAddr,
+        patience: Duration,
+        session_id: SessionId,
+        password: &[u8],
+    ) -> io::Result<Self> {
         let mut socket = TcpStream::connect_timeout(&server, patience)?;
         socket.set_nodelay(true)?;
         socket.set_read_timeout(Some(patience))?;
@@ -34,8 +54,8 @@ impl RawClient {
             protocol_version: 0,
             last_zxid_seen: Zxid(0),
             timeout_ms: 30_000,
-            session_id: SessionId(0),
-            password: Some(&[0; 16]),
+            session_id,
+            password: Some(password),
             read_only: Some(false),
         };
         let mut bytes = Vec::new();
@@ -44,9 +64,18 @@ impl RawClient {
         let reply = read_frame(&mut socket)?;
         let response = ConnectResponse::decode(&mut Reader::new(&reply)).map_err(invalid)?;
         if response.timeout_ms <= 0 {
-            return Err(invalid("the server refused a new session"));
+            return Err(invalid("the server refused the session"));
         }
-        Ok(Self { socket, xid: 0 })
+        let password = response.password;
+        Ok(Self { socket, xid: 0, session: response.session_id, password })
+    }
+
+    /// Changes how long every further wait may last.
+    ///
+    /// # Errors
+    /// The socket is gone.
+    pub fn set_patience(&mut self, patience: Duration) -> io::Result<()> {
+        self.socket.set_read_timeout(Some(patience))
     }
 
     /// Asks for the data of `path`; the reply's error code.
@@ -54,9 +83,31 @@ impl RawClient {
     /// # Errors
     /// The connection failed.
     pub fn get_data(&mut self, path: &str) -> io::Result<i32> {
+        self.call(OpCode::GetData, &ReadRequest { path: path.into(), watch: false })
+    }
+
+    /// Sets the data of `path`, whatever its version; the reply's error code.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub fn set_data(&mut self, path: &str, data: &[u8]) -> io::Result<i32> {
+        let body = SetDataRequest { path: path.into(), data: Some(data), version: -1 };
+        self.call(OpCode::SetData, &body)
+    }
+
+    /// Creates a node open to everybody; the reply's error code.
+    ///
+    /// # Errors
+    /// The connection failed.
+    pub fn create(&mut self, path: &str, data: &[u8]) -> io::Result<i32> {
+        let acl = Some(vec![Acl::open()]);
+        self.call(OpCode::Create, &CreateRequest { path: path.into(), data: Some(data), acl, flags: 0 })
+    }
+
+    fn call<'a>(&mut self, op: OpCode, body: &impl Wire<'a>) -> io::Result<i32> {
         self.xid += 1;
         let mut bytes = Vec::new();
-        encode_frame(self.xid, OpCode::GetData, &ReadRequest { path: path.into(), watch: false }, &mut bytes);
+        encode_frame(self.xid, op, body, &mut bytes);
         self.socket.write_all(&bytes)?;
         let reply = read_frame(&mut self.socket)?;
         let header = ReplyHeader::decode(&mut Reader::new(&reply)).map_err(invalid)?;

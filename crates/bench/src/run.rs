@@ -38,6 +38,7 @@ fn command(command: &Command) -> Result<(), Error> {
         Command::Idle { duration, target, output } => idle(target, *duration, output),
         Command::Floor { floor } => self::floor(floor),
         Command::Compare(args) => compare::run(args),
+        Command::CompareEnsemble(args) => compare::run_ensemble(args),
     }
 }
 

@@ -15,8 +15,8 @@ fn echo() -> SocketAddr {
 
 fn target(server: SocketAddr) -> Target {
     Target {
-        server,
-        pid: None,
+        servers: vec![server],
+        pids: Vec::new(),
         connections: 5,
         pipeline: 7,
         threads: 2,

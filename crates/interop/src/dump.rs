@@ -59,7 +59,8 @@ pub fn dump(client: &mut Client) -> io::Result<Tree> {
             };
             let (data, acl, children) = (body(data)?, body(acl)?, body(children)?);
             let mut reader = Reader::new(&data);
-            let parts = (reader.buffer(), reader.stat(), Reader::new(&acl).acls(), Reader::new(&children).strings());
+            let parts =
+                (reader.buffer(), reader.stat(), Reader::new(&acl).acls(), Reader::new(&children).strings());
             let (Some(data), Some(stat), Some(acl), Some(children)) = parts else {
                 return Err(io::Error::other(format!("undecodable replies about {path}")));
             };

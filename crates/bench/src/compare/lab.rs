@@ -1,6 +1,6 @@
 //! The place of a comparison: the programs, their directories and ports, the loads' sizes.
 
-use crate::args::{CompareArgs, default_threads};
+use crate::args::{CommonArgs, CompareArgs, default_threads};
 use crate::drive::Target;
 use crate::error::Error;
 use crate::java::Java;
@@ -8,6 +8,7 @@ use crate::proc;
 use crate::process::{Process, Program, Settings};
 use std::cell::Cell;
 use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use tempfile::TempDir;
@@ -29,22 +30,22 @@ pub(super) struct Lab {
     port: u16,
     started: Cell<u16>,
     quiet_patience: Duration,
-    pub(super) java_small_heap: String,
     pub(super) rounds: usize,
     pub(super) length: Duration,
     pub(super) warmup: Duration,
+    pub(super) java_small_heap: String,
     pub(super) nodes: u32,
     pub(super) sessions: u32,
+    small: u32,
 }
 
 impl Lab {
-    pub(super) fn new(args: &CompareArgs) -> Result<Self, Error> {
+    pub(super) fn new(args: &CommonArgs) -> Result<Self, Error> {
         fs::create_dir_all(&args.dir).map_err(Error::file(&args.dir))?;
         let dir = args.dir.canonicalize().map_err(Error::file(&args.dir))?;
         let holder =
             tempfile::Builder::new().prefix("compare-").tempdir_in(&dir).map_err(Error::file(&dir))?;
         let own_binary = std::env::current_exe().map_err(Error::file("this program"))?;
-        let small = if args.quick { 10 } else { 1 };
         Ok(Self {
             zabra: (!args.no_zabra).then(|| args.zabra.clone().unwrap_or_else(|| own_binary.clone())),
             java: if args.no_java { None } else { Java::find() },
@@ -54,13 +55,22 @@ impl Lab {
             port: args.port,
             started: Cell::new(0),
             quiet_patience: crate::args::seconds(args.wait_quiet)?,
-            java_small_heap: args.java_small_heap.clone(),
             rounds: if args.quick { 1 } else { args.rounds.max(1) },
             length: crate::args::seconds(args.duration)? / if args.quick { 4 } else { 1 },
             warmup: Duration::from_secs(1) / if args.quick { 4 } else { 1 },
-            nodes: (args.nodes / small).max(1000),
-            sessions: (args.sessions / small).max(1),
+            java_small_heap: String::new(),
+            nodes: 0,
+            sessions: 0,
+            small: if args.quick { 10 } else { 1 },
         })
+    }
+
+    /// Sets what only comparisons of single servers need.
+    pub(super) fn with_sizes(mut self, args: &CompareArgs) -> Self {
+        self.java_small_heap = args.java_small_heap.clone();
+        self.nodes = self.scaled(args.nodes).max(1000);
+        self.sessions = self.scaled(args.sessions);
+        self
     }
 
     /// Waits until the machine does little else, if that was asked for, but not for ever.
@@ -107,7 +117,13 @@ impl Lab {
     pub(super) fn settings(&self, name: &str) -> Settings {
         let n = self.started.get();
         self.started.set(n + 1);
-        Settings { dir: self.dir().join(format!("{n}-{name}")), port: self.port + n % 90, snap_count: None }
+        let dir = self.dir().join(format!("{n}-{name}"));
+        Settings { dir, port: self.port + n % 90, snap_count: None, member: None }
+    }
+
+    /// `count`, or in a quick run a tenth.
+    pub(super) fn scaled(&self, count: u32) -> u32 {
+        (count / self.small).max(1)
     }
 
     /// Starts a server on an empty directory.
@@ -122,11 +138,34 @@ impl Lab {
         Process::start(&Program::Echo { binary: self.own_binary.clone(), size, durable }, &settings)
     }
 
+    /// A port nobody listens on, above those of single servers.
+    pub(super) fn free_port(&self) -> Result<u16, Error> {
+        for _ in 0..300 {
+            let n = self.started.get();
+            self.started.set(n + 1);
+            let port = self.port + 90 + n % 300;
+            if TcpListener::bind((Ipv4Addr::LOCALHOST, port)).is_ok() {
+                return Ok(port);
+            }
+        }
+        Err(Error::Usage(format!("no port is free from {} on: choose others with --port", self.port + 90)))
+    }
+
     /// Loads `process` through this many connections.
     pub(super) fn target(&self, process: &Process, connections: usize, pipeline: usize) -> Target {
+        self.target_of([process].into_iter(), connections, pipeline)
+    }
+
+    /// Loads all of `processes` through this many connections.
+    pub(super) fn target_of<'a>(
+        &self,
+        processes: impl Iterator<Item = &'a Process> + Clone,
+        connections: usize,
+        pipeline: usize,
+    ) -> Target {
         Target {
-            server: process.address(),
-            pid: Some(process.pid()),
+            servers: processes.clone().map(Process::address).collect(),
+            pids: processes.map(Process::pid).collect(),
             connections,
             pipeline,
             threads: default_threads(),

@@ -3,6 +3,7 @@
 //! Servers take turns within a round and the median of the rounds counts, so that whatever else
 //! the machine does meets all of them alike.
 
+mod ensemble;
 mod figure;
 mod idle;
 mod lab;
@@ -12,7 +13,7 @@ mod reads;
 mod snapshot;
 mod writes;
 
-use crate::args::{CompareArgs, Group};
+use crate::args::{CompareArgs, CompareEnsembleArgs, Group};
 use crate::error::Error;
 use figure::Figure;
 use lab::Lab;
@@ -20,19 +21,32 @@ use serde_json::json;
 
 /// Measures the wanted groups and prints the table.
 pub(crate) fn run(args: &CompareArgs) -> Result<(), Error> {
-    let lab = Lab::new(args)?;
-    if lab.java_description().is_none() && !args.no_java {
+    let lab = Lab::new(&args.common)?.with_sizes(args);
+    if lab.java_description().is_none() && !args.common.no_java {
         lab::note("no reference server found (set ZOOKEEPER_HOME): going on without it");
     }
     let machine = machine::describe(&lab);
     let figures = measure(&lab, &args.only)?;
-    if args.output.json {
+    print(&machine, &figures, args.common.output.json);
+    Ok(())
+}
+
+/// Measures the wanted groups of figures about ensembles and prints the table.
+pub(crate) fn run_ensemble(args: &CompareEnsembleArgs) -> Result<(), Error> {
+    let lab = Lab::new(&args.common)?;
+    let machine = machine::describe(&lab);
+    let figures = ensemble::figures(&lab, args)?;
+    print(&machine, &figures, args.common.output.json);
+    Ok(())
+}
+
+fn print(machine: &str, figures: &[Figure], as_json: bool) {
+    if as_json {
         let rows: Vec<_> = figures.iter().map(Figure::machine).collect();
         println!("{}", json!({ "name": "compare", "machine": machine, "figures": rows }));
     } else {
-        println!("{machine}\n{}", figure::table(&figures));
+        println!("{machine}\n{}", figure::table(figures));
     }
-    Ok(())
 }
 
 fn measure(lab: &Lab, only: &[Group]) -> Result<Vec<Figure>, Error> {

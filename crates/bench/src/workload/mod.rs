@@ -199,7 +199,7 @@ pub fn fan_out(target: &Target, load: &Load, persistent: bool) -> Result<Outcome
     }
     let load = Load { kind: Kind::Set, keys: 1, ..load.clone() };
     prepare(target, &load)?;
-    let target = Target { threads: 1, ..*target };
+    let target = Target { threads: 1, ..target.clone() };
     let path = load.shape().pattern(1).text().to_owned();
     let driver = FanOut::new(&path, &value(load.size), target.connections - 1, persistent);
     let span = Span::Timed { warmup: load.warmup, length: load.length, mark: None };
@@ -235,7 +235,7 @@ impl IdleOutcome {
 /// # Errors
 /// A failing connection: a refused or lost session.
 pub fn idle(target: &Target, length: Duration) -> Result<IdleOutcome, Error> {
-    let before = target.pid.and_then(crate::proc::rss);
+    let before = target.sum(crate::proc::rss);
     let drivers = (0..target.threads()).map(|_| Idle::default()).collect();
     let span = Span::Timed { warmup: Duration::from_secs(1), length, mark: None };
     let (drivers, measured) = drive(target, drivers, span, "idle")?;
@@ -266,7 +266,7 @@ struct StepOutcome {
 /// Sends all of `requests` as fast as they go.
 fn counted(target: &Target, requests: Requests, total: u32, step: &Step) -> Result<StepOutcome, Error> {
     // Fewer than 1,000 outstanding in all: the reference throttles beyond that.
-    let target = Target { connections: if total < 64 { 1 } else { 8 }, pipeline: 64, ..*target };
+    let target = Target { connections: if total < 64 { 1 } else { 8 }, pipeline: 64, ..target.clone() };
     let span = Span::Counted { total: u64::from(total) };
     let (drivers, measured) = drive(&target, closed_loops(&target, &requests), span, step.what)?;
     let mut outcome = StepOutcome { measured, tally: Tally::default(), errors: BTreeMap::new() };

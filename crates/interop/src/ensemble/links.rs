@@ -109,7 +109,8 @@ impl Links {
     /// # Errors
     /// No port is free.
     pub fn lay(members: &BTreeMap<(Id, Port), SocketAddr>) -> io::Result<Self> {
-        let ids: Vec<Id> = members.keys().filter(|(_, port)| *port == Port::Quorum).map(|(id, _)| *id).collect();
+        let ids: Vec<Id> =
+            members.keys().filter(|(_, port)| *port == Port::Quorum).map(|(id, _)| *id).collect();
         let pairs = || ids.iter().flat_map(|&a| ids.iter().map(move |&b| (a, b))).filter(|(a, b)| a != b);
         let way = || Way {
             flow: Mutex::new(Flow::Open(Duration::ZERO)),
@@ -159,7 +160,10 @@ impl Links {
 
     /// Decides over all bytes to and from one member.
     pub fn isolate(&self, id: Id, flow: Flow) {
-        self.ways.iter().filter(|((from, to), _)| *from == id || *to == id).for_each(|(_, way)| way.set(flow));
+        self.ways
+            .iter()
+            .filter(|((from, to), _)| *from == id || *to == id)
+            .for_each(|(_, way)| way.set(flow));
     }
 
     /// Decides over all bytes between those in `group` and the others.

@@ -394,5 +394,10 @@ impl Ensemble {
 }
 
 /// Short enough for tests, long enough for four virtual machines on two cores.
-const DEFAULTS: [(&str, &str); 5] =
-    [("tickTime", "500"), ("initLimit", "40"), ("syncLimit", "4"), ("maxClientCnxns", "0"), ("snapCount", "1000")];
+const DEFAULTS: [(&str, &str); 5] = [
+    ("tickTime", "500"),
+    ("initLimit", "40"),
+    ("syncLimit", "4"),
+    ("maxClientCnxns", "0"),
+    ("snapCount", "1000"),
+];

@@ -24,7 +24,13 @@ impl Roamer {
     /// A client of `servers` that begins at the one with index `first` and asks for sessions of `timeout_ms`.
     pub fn new(servers: &[SocketAddr], first: usize, timeout_ms: i32) -> Self {
         let fresh = ConnectRequest { timeout_ms, ..ConnectRequest::default() };
-        Self { servers: servers.to_vec(), at: first % servers.len(), client: None, hello: fresh.clone(), fresh }
+        Self {
+            servers: servers.to_vec(),
+            at: first % servers.len(),
+            client: None,
+            hello: fresh.clone(),
+            fresh,
+        }
     }
 
     /// Index of the server it is connected to, or will try next.

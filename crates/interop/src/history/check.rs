@@ -88,7 +88,9 @@ fn key_of(op: &Op) -> Option<&str> {
 fn registers<'a>(history: &'a History, wrong: &mut Vec<String>) -> BTreeMap<&'a str, States<'a>> {
     let mut registers: BTreeMap<&str, States> = BTreeMap::new();
     for op in history {
-        let (Some(key), Outcome::State { value, version, mzxid }) = (key_of(op), &op.outcome) else { continue };
+        let (Some(key), Outcome::State { value, version, mzxid }) = (key_of(op), &op.outcome) else {
+            continue;
+        };
         let state = State { value, version: *version };
         let known = registers.entry(key).or_default().entry(*mzxid).or_insert_with(|| state.clone());
         if *known != state {
@@ -250,7 +252,9 @@ fn numbered(history: &History, tree: &Tree, wrong: &mut Vec<String>) {
         }
     }
     for op in history {
-        let (Outcome::Numbered { path }, Action::Number { value }) = (&op.outcome, &op.action) else { continue };
+        let (Outcome::Numbered { path }, Action::Number { value }) = (&op.outcome, &op.action) else {
+            continue;
+        };
         match tree.get(path) {
             Some(node) if node.data.as_deref() == Some(value.as_bytes()) && node.stat.czxid == op.zxid => {}
             other => wrong.push(format!("acknowledged and not there: {op:?} (there is {other:?})")),

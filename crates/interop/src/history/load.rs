@@ -226,7 +226,8 @@ fn requests(action: &Action) -> Vec<Request> {
 
 fn outcome(action: &Action, replies: &[Reply]) -> (Outcome, i64) {
     // A read whose sync was refused is no read after sync.
-    let reply = replies.iter().find(|reply| reply.error != 0).or(replies.last()).expect("one for each request");
+    let reply =
+        replies.iter().find(|reply| reply.error != 0).or(replies.last()).expect("one for each request");
     let zxid = replies.iter().map(|reply| reply.zxid).max().unwrap_or(0);
     if reply.error != 0 {
         return (Outcome::Refused(reply.error), zxid);

@@ -57,7 +57,9 @@ fn operations(ensemble: &Ensemble, id: Id) -> io::Result<()> {
     let open = || AccessList::Entries(Acl::open());
     here.create(&root, b"root")?;
     let child = |name: &str| format!("{root}/{name}");
-    for (op, name, flags) in [(op::CREATE2, "two", 0), (op::CREATE, "seq-", 2), (op::CREATE_CONTAINER, "box", 4)] {
+    for (op, name, flags) in
+        [(op::CREATE2, "two", 0), (op::CREATE, "seq-", 2), (op::CREATE_CONTAINER, "box", 4)]
+    {
         let request = Request::create(&child(name), Some(b"x"), open(), flags);
         let Request::Create { path, data, acl, flags, .. } = request else { unreachable!("a create") };
         here.must(&Request::Create { op, path, data, acl, flags })?;
@@ -140,7 +142,8 @@ fn expect_events(client: &mut Client, wanted: &[(i32, &str)]) -> io::Result<()> 
 
 /// Of several that want the same version at the same time one wins.
 fn conditions(ensemble: &Ensemble) -> io::Result<()> {
-    let mut clients = ensemble.ids().iter().map(|id| client(ensemble, *id)).collect::<io::Result<Vec<_>>>()?;
+    let mut clients =
+        ensemble.ids().iter().map(|id| client(ensemble, *id)).collect::<io::Result<Vec<_>>>()?;
     clients[0].create("/wanted", b"")?;
     clients.iter_mut().try_for_each(sync)?;
     for version in 0..20 {
@@ -166,7 +169,8 @@ fn ephemerals(ensemble: &Ensemble) -> io::Result<()> {
         let path = format!("/ephemeral{id}");
         owner.create_with(&path, None, &Acl::open(), 1)?;
         let session = owner.session.session;
-        let mut others = ensemble.ids().iter().map(|id| client(ensemble, *id)).collect::<io::Result<Vec<_>>>()?;
+        let mut others =
+            ensemble.ids().iter().map(|id| client(ensemble, *id)).collect::<io::Result<Vec<_>>>()?;
         for other in &mut others {
             sync(other)?;
             let owned = other.get(&path)?.is_some_and(|(_, stat)| stat.ephemeral_owner == session);

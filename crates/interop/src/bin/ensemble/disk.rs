@@ -20,8 +20,10 @@ const SIZE: &str = "size=24m";
 /// A server whose disk is full stops; the others go on; when there is room again it comes back, and nothing is lost.
 fn full_disk(cx: &mut Cx) -> io::Result<()> {
     let members: Vec<_> = cx.cast(&THREE).into_iter().map(|kind| (kind, Role::Participant)).collect();
-    let ensemble = Ensemble::new(&members, Wiring::Direct, &[("preAllocSize", "64"), ("snapCount", "100000")])?;
-    let disks: Vec<Disk> = ensemble.ids().iter().map(|id| Disk::below(&ensemble, *id)).collect::<io::Result<_>>()?;
+    let ensemble =
+        Ensemble::new(&members, Wiring::Direct, &[("preAllocSize", "64"), ("snapCount", "100000")])?;
+    let disks: Vec<Disk> =
+        ensemble.ids().iter().map(|id| Disk::below(&ensemble, *id)).collect::<io::Result<_>>()?;
     let mut trial = Trial::of(ensemble, 3)?;
     let rounds = cx.rounds(2);
     trial.under_load(&mut cx.rng, |ensemble, watch| {

@@ -48,7 +48,8 @@ fn main() -> ExitCode {
     println!("ZABRA_SEED={seed}");
     let mut suite = Suite::new();
     for scenario in scenarios() {
-        let wanted = if named.is_empty() { !scenario.on_demand } else { named.iter().any(|n| *n == scenario.name) };
+        let wanted =
+            if named.is_empty() { !scenario.on_demand } else { named.iter().any(|n| *n == scenario.name) };
         if !wanted {
             continue;
         }

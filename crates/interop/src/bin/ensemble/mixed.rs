@@ -13,7 +13,9 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
     vec![
         Scenario::new("java39-leads", &[Zabra, Java39], |cx| mixed(cx, &[Zabra, Zabra, Java39], None)),
         Scenario::new("java38-leads", &[Zabra, Java38], |cx| mixed(cx, &[Zabra, Zabra, Java38], None)),
-        Scenario::new("zabra-leads", &[Zabra, Java38, Java39], |cx| mixed(cx, &[Java38, Java39, Zabra], None)),
+        Scenario::new("zabra-leads", &[Zabra, Java38, Java39], |cx| {
+            mixed(cx, &[Java38, Java39, Zabra], None)
+        }),
         Scenario::new("java-observes-zabra", &[Zabra, Java39], |cx| {
             mixed(cx, &[Zabra, Zabra, Zabra], Some(Java39))
         }),

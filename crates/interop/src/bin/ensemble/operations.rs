@@ -40,7 +40,9 @@ fn rolling_replacement(cx: &mut Cx) -> io::Result<()> {
     let rounds = cx.rounds(1);
     trial.under_load(&mut cx.rng, |ensemble, watch| {
         for _ in 0..rounds {
-            for (id, kind) in [(1, zabra[0]), (2, zabra[1]), (3, zabra[2]), (3, java[2]), (2, java[1]), (1, java[0])] {
+            for (id, kind) in
+                [(1, zabra[0]), (2, zabra[1]), (3, zabra[2]), (3, java[2]), (2, java[1]), (1, java[0])]
+            {
                 watch.await_progress(100)?;
                 ensemble.replace(id, kind)?;
             }

@@ -51,7 +51,11 @@ pub(crate) struct Scenario {
 
 impl Scenario {
     /// One that any machine with these servers can run.
-    pub(crate) fn new(name: &'static str, kinds: &'static [Kind], run: fn(&mut Cx) -> io::Result<()>) -> Self {
+    pub(crate) fn new(
+        name: &'static str,
+        kinds: &'static [Kind],
+        run: fn(&mut Cx) -> io::Result<()>,
+    ) -> Self {
         Self { name, kinds, obstacle: None, on_demand: false, run }
     }
 }

@@ -82,9 +82,8 @@ fn diverged_servers_are_noticed() {
 
 #[test]
 fn a_stale_read_is_a_lie_after_sync_only_and_forgiven_to_some() {
-    let stale = |synced| {
-        vec![write((0, 1), "a", 0, 1), write((2, 3), "b", 1, 2), read((4, 5), synced, "a", 0, 1)]
-    };
+    let stale =
+        |synced| vec![write((0, 1), "a", 0, 1), write((2, 3), "b", 1, 2), read((4, 5), synced, "a", 0, 1)];
     assert!(complaint(of_strangers(stale(true)), &[2]).contains("stale after sync"));
     check(&of_strangers(stale(false)), &[]).expect("reads may be stale");
     check(&of_strangers(stale(true)), &[1]).expect("it did not know");
