@@ -28,6 +28,8 @@ pub(crate) struct Courier<'a> {
     wake_peers: bool,
     /// Links something was sent on.
     touched: Vec<Arc<Wire>>,
+    /// Roles taken, and why: to be told once the node is unlocked.
+    roles: Vec<(Role, String)>,
 }
 
 impl<'a> Courier<'a> {
@@ -42,6 +44,7 @@ impl<'a> Courier<'a> {
             mail: Vec::new(),
             wake_peers: false,
             touched: Vec::new(),
+            roles: Vec::new(),
         }
     }
 
@@ -85,6 +88,11 @@ impl<'a> Courier<'a> {
         }
     }
 
+    /// The roles the node has taken since the last call, and why.
+    pub(crate) fn take_roles(&mut self) -> Vec<(Role, String)> {
+        std::mem::take(&mut self.roles)
+    }
+
     /// The sending half of a link, to be flushed later.
     fn wire(&mut self, link: LinkId) -> Option<&Wire> {
         // Few links, and mostly the same ones in turn.
@@ -106,6 +114,9 @@ impl Transport for Courier<'_> {
     }
 
     fn record(&mut self, record: Record) {
+        if let Record::Config { text, committed } = &record {
+            self.mail.push(Mail::Membership { text: text.clone(), committed: *committed });
+        }
         self.ops.push(LogOp::Record(record));
     }
 
@@ -158,7 +169,7 @@ impl Outbox for Courier<'_> {
     }
 
     fn role_changed(&mut self, role: Role, why: &str) {
-        tracing::info!(?role, why, "role changed");
+        self.roles.push((role, why.to_owned()));
         let now_ms = self.shared.clock.now().monotonic_ms;
         self.shared.words.leading.role_changed(role == Role::Leading, now_ms);
         self.shared.snapshots.role_changed(role);

@@ -11,7 +11,7 @@ use crate::driver::peers::Peers;
 use crate::driver::registry::Registry;
 use crate::driver::snapshots::Snapshots;
 use crate::driver::words::WordDesk;
-use node::{Node, Now, Store};
+use node::{Node, Now, Role, Store};
 use parking_lot::{Condvar, Mutex, MutexGuard};
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -124,6 +124,8 @@ impl Shared {
         courier.flush();
         self.outstanding.store(node.outstanding(), Ordering::Relaxed);
         let stopped = node.stopped();
+        let roles = courier.take_roles();
+        let epoch = if roles.is_empty() { 0 } else { node.status().accepted_epoch };
         // Never in the past, whatever the node thinks of it: its time would be told without end.
         let deadline_ms = node.next_deadline().max(now.monotonic_ms + 1);
         let is_late = self.peers.as_ref().is_some_and(|peers| peers.set_deadline(deadline_ms));
@@ -131,6 +133,10 @@ impl Shared {
         courier.notify();
         if is_late {
             courier.wake_peer_thread();
+        }
+        for (role, why) in roles {
+            let (role, leader) = role_name(role);
+            tracing::info!(role, leader, epoch, why, "role");
         }
         if let Some(exhausted) = stopped {
             self.stop(Err(exhausted.to_string()));
@@ -163,5 +169,17 @@ impl Shared {
                 None => self.ended.wait(&mut end),
             }
         }
+    }
+}
+
+/// A role in a word, and whose learner it makes this server.
+fn role_name(role: Role) -> (&'static str, Option<i64>) {
+    match role {
+        Role::Standalone => ("standalone", None),
+        Role::Looking => ("looking", None),
+        Role::ReadOnly => ("read-only", None),
+        Role::Leading => ("leading", None),
+        Role::Following(leader) => ("following", Some(leader.0)),
+        Role::Observing(leader) => ("observing", Some(leader.0)),
     }
 }

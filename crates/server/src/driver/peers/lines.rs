@@ -76,8 +76,8 @@ impl Lines {
         }
     }
 
-    /// The membership has changed.
-    pub(super) fn set_settings(&mut self, settings: &PeerSettings) {
+    /// The membership has changed: whom to look for, and where, and what to say of this server.
+    pub(super) fn set_members(&mut self, settings: &PeerSettings) {
         self.voters.set_members(&settings.others);
         let addresses = settings.own_election_addresses();
         self.hello = Hello { server_id: settings.me.0, addresses }.to_bytes();

@@ -14,6 +14,7 @@ mod history;
 mod incoming;
 mod lines;
 mod links;
+mod membership;
 mod noise;
 mod outgoing;
 mod ports;
@@ -57,6 +58,13 @@ pub(crate) enum Mail {
     Vote(ServerId, Notification),
     /// The node closed a link.
     Closed(LinkId),
+    /// The membership is another one now, or may soon be.
+    Membership {
+        /// The membership's text.
+        text: String,
+        /// Whether it is committed.
+        committed: bool,
+    },
     /// There is more to be written to a link.
     Flush(LinkId),
     /// Stream a snapshot into a link.

@@ -14,6 +14,9 @@ const SLACK_BYTES: usize = 64 << 10;
 pub(crate) struct PeerSettings {
     /// Who this is.
     pub(crate) me: ServerId,
+    /// The membership in force, and one that may come to be.
+    pub(crate) members: zab::Config,
+    pub(crate) last_seen: Option<zab::Config>,
     /// Where this server listens.
     pub(crate) own: Vec<Address>,
     /// Where others listen for elections, and whether they vote.
@@ -54,8 +57,10 @@ impl PeerSettings {
         let limits = &config.limits;
         Self {
             me: ensemble.me,
+            members: ensemble.members.clone(),
+            last_seen: ensemble.last_seen.clone(),
             own: ensemble.own_addresses().to_vec(),
-            others: others(ensemble),
+            others: others(ensemble.me, &ensemble.members, ensemble.last_seen.as_ref()),
             listen_on_all: ensemble.listen_on_all,
             bind_retry: ensemble.election_bind_retry,
             connect_ms: ms(ensemble.cnx_timeout),
@@ -68,6 +73,22 @@ impl PeerSettings {
         }
     }
 
+    /// The membership is another one now, or with `committed` false may come to be.
+    pub(crate) fn set_membership(&mut self, config: zab::Config, committed: bool) {
+        match committed {
+            true => {
+                self.last_seen = self.last_seen.take().filter(|seen| seen.version > config.version);
+                self.members = config;
+            }
+            false => self.last_seen = Some(config),
+        }
+        self.others = others(self.me, &self.members, self.last_seen.as_ref());
+        // A server that is no member any more stays where it was: it may be one again.
+        if let Some(own) = self.members.members.get(&self.me) {
+            self.own.clone_from(&own.addresses);
+        }
+    }
+
     /// What this server says of its election port.
     pub(crate) fn own_election_addresses(&self) -> Vec<(String, u16)> {
         self.own.iter().map(|address| (address.host.clone(), address.election_port)).collect()
@@ -75,10 +96,10 @@ impl PeerSettings {
 }
 
 /// Members of the committed membership, and those of one that is perhaps not committed.
-fn others(ensemble: &Ensemble) -> BTreeMap<ServerId, Other> {
+fn others(me: ServerId, members: &zab::Config, last_seen: Option<&zab::Config>) -> BTreeMap<ServerId, Other> {
     let mut others: BTreeMap<ServerId, Other> = BTreeMap::new();
-    let configs = std::iter::once(&ensemble.members).chain(&ensemble.last_seen);
-    for (id, member) in configs.flat_map(|config| &config.members).filter(|(id, _)| **id != ensemble.me) {
+    let configs = std::iter::once(members).chain(last_seen);
+    for (id, member) in configs.flat_map(|config| &config.members).filter(|(id, _)| **id != me) {
         let other = others.entry(*id).or_insert(Other { addresses: Vec::new(), votes: false });
         other.votes |= member.role == zab::MemberRole::Participant;
         for address in &member.addresses {

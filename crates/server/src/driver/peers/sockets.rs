@@ -5,10 +5,12 @@
 use super::dialer::{Dialer, Outcome, Purpose};
 use super::lines::Lines;
 use super::links::Links;
+use super::membership::Missing;
 use super::outgoing::{Outgoing, Pumped};
-use super::ports::{Door, Ports};
+use super::ports::{BindError, For, Port, Ports};
 use super::settings::PeerSettings;
 use super::{Ground, Mail, Peers, WAKER};
+use crate::driver::acceptor::Acceptor;
 use crate::driver::shared::Shared;
 use mio::{Events, Interest, Poll, Registry, Token};
 use node::PeerInput;
@@ -17,16 +19,25 @@ use std::sync::Arc;
 use std::time::Duration;
 use zab::{Address, ServerId};
 
+/// A port this server listens on.
+pub(super) struct Door {
+    pub(super) token: usize,
+    pub(super) port: Port,
+    pub(super) acceptor: Acceptor,
+}
+
 /// The peer thread's sockets.
 pub(crate) struct Sockets {
     poll: Poll,
     registry: Arc<Registry>,
     events: Option<Events>,
     peers: Arc<Peers>,
-    settings: PeerSettings,
-    ports: Vec<(usize, Door, crate::driver::acceptor::Acceptor)>,
+    pub(super) settings: PeerSettings,
+    pub(super) doors: Vec<Door>,
+    /// Ports to be opened.
+    pub(super) missing: Vec<Missing>,
     dialer: Dialer,
-    lines: Lines,
+    pub(super) lines: Lines,
     links: Links,
     outgoing: Vec<Outgoing>,
     /// Whether snapshots on their way can go on at once.
@@ -56,7 +67,8 @@ impl Sockets {
             links: Links::new(Arc::clone(&peers), &settings, tree),
             peers,
             settings,
-            ports: Vec::new(),
+            doors: Vec::new(),
+            missing: Vec::new(),
             outgoing: Vec::new(),
             pumping: false,
             next_token: 0,
@@ -66,11 +78,11 @@ impl Sockets {
     }
 
     fn watch(&mut self, ports: Ports) -> io::Result<()> {
-        for (door, mut acceptor) in ports.open {
+        for (port, mut acceptor) in ports.open {
             self.next_token += 1;
-            let token = Token(self.next_token);
-            self.poll.registry().register(&mut acceptor.listener, token, Interest::READABLE)?;
-            self.ports.push((self.next_token, door, acceptor));
+            let token = self.next_token;
+            self.registry.register(&mut acceptor.listener, Token(token), Interest::READABLE)?;
+            self.doors.push(Door { token, port, acceptor });
         }
         Ok(())
     }
@@ -79,7 +91,7 @@ impl Sockets {
     /// what the node is to be told to `inputs`. `clock` says what time it is, milliseconds.
     ///
     /// # Errors
-    /// The system no longer lets it wait for events.
+    /// The system no longer lets it wait for events, or listen on a port of its own.
     pub(crate) fn turn(
         &mut self,
         wait: Duration,
@@ -99,9 +111,9 @@ impl Sockets {
             self.on_event(event, &mut ground);
         }
         self.events = Some(events);
-        self.rest(&mut ground);
+        let done = self.rest(&mut ground);
         self.next_token = next_token;
-        Ok(())
+        done
     }
 
     fn on_event(&mut self, event: &mio::event::Event, ground: &mut Ground<'_>) {
@@ -117,7 +129,7 @@ impl Sockets {
     }
 
     /// What is due in every turn, whatever has happened.
-    fn rest(&mut self, ground: &mut Ground<'_>) {
+    fn rest(&mut self, ground: &mut Ground<'_>) -> io::Result<()> {
         self.accept(None, ground);
         for mail in self.peers.take_mail() {
             self.on_mail(mail, ground);
@@ -128,18 +140,25 @@ impl Sockets {
         self.dialer.expire(ground.now_ms);
         self.call(ground);
         self.settle(ground);
+        let unable = |refused: BindError| {
+            io::Error::new(
+                refused.error.kind(),
+                format!("cannot listen on {}: {}", refused.address, refused.error),
+            )
+        };
+        self.open_missing(ground).map_err(unable)
     }
 
     /// Takes in who has connected at one door, or at those that rested and may go on.
     fn accept(&mut self, at: Option<usize>, ground: &mut Ground<'_>) {
-        for (token, door, acceptor) in &mut self.ports {
+        for Door { token, port, acceptor } in &mut self.doors {
             if at.map_or_else(|| !acceptor.rested(), |at| at != *token) {
                 continue;
             }
             while let Some((stream, peer)) = acceptor.accept() {
-                match door {
-                    Door::Quorum => self.links.accept(stream, peer, ground),
-                    Door::Election => self.lines.accept(stream, peer, ground),
+                match port.whom {
+                    For::Learners => self.links.accept(stream, peer, ground),
+                    For::Voters => self.lines.accept(stream, peer, ground),
                 }
             }
         }
@@ -150,6 +169,7 @@ impl Sockets {
             Mail::Dial(leader, addresses) => self.dial(leader, &addresses, ground),
             Mail::Vote(to, vote) => self.lines.vote(to, vote, ground),
             Mail::Closed(link) => self.links.closed(link, ground.now_ms),
+            Mail::Membership { text, committed } => self.membership_changed(&text, committed, ground),
             Mail::Flush(link) => self.links.flush_later(link),
             Mail::Stream(outgoing) => {
                 self.outgoing.push(*outgoing);
@@ -219,8 +239,9 @@ impl Sockets {
             self.lines.next_deadline(),
             self.lines.voters.next_deadline(),
             self.dialer.next_deadline(),
+            self.next_opening(),
         ];
-        let rests = self.ports.iter().filter_map(|(_, _, acceptor)| acceptor.rest());
+        let rests = self.doors.iter().filter_map(|door| door.acceptor.rest());
         let rests = rests.map(|rest| u64::try_from(rest.as_millis()).unwrap_or(u64::MAX) + 1);
         let deadlines = deadlines.into_iter().flatten().map(|at_ms| at_ms.saturating_sub(now_ms));
         deadlines.chain(rests).min()

@@ -40,6 +40,8 @@ impl End {
             .collect();
         let settings = PeerSettings {
             me: ServerId(me),
+            members: zab::Config::default(),
+            last_seen: None,
             own: vec![Address { host, quorum_port: 0, election_port: 0 }],
             others,
             listen_on_all: false,
@@ -509,4 +511,27 @@ fn hc_167_failed_connects_leave_nothing_behind() {
     // Other tests of this process open and close some of their own meanwhile.
     assert!(open() < before + 1_000, "{before} descriptors before, {} now", open());
     assert_eq!(end.changes(), [(2, false)], "reported once");
+}
+
+#[test]
+fn a_new_membership_opens_other_ports_and_finds_other_servers() {
+    let mut other = End::new(3, &[]);
+    let mut end = End::new(7, &[]);
+    let free = |_| TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
+    let (quorum, election) = (free(()), free(()));
+    let there = other.election.port();
+    let text = format!(
+        "server.3=127.0.0.1:9:{there}:participant\nserver.7=127.0.0.1:{quorum}:{election}:participant\nversion=1"
+    );
+    end.peers.mail(Mail::Membership { text: text.clone(), committed: false });
+    run_until("the call", &mut [&mut end, &mut other], |ends| ends[1].changes() == [(7, true)]);
+    assert!(TcpStream::connect(end.election).is_ok(), "what is not in force opens no port");
+    end.peers.mail(Mail::Membership { text, committed: true });
+    for _ in 0..3 {
+        end.turn();
+    }
+    assert!(TcpStream::connect(end.election).is_err(), "the old port is closed");
+    for port in [quorum, election] {
+        TcpStream::connect(("127.0.0.1", port)).unwrap();
+    }
 }
