@@ -174,6 +174,8 @@ fn settings(from: &Settings) -> Result<EnsembleSettings, ConfigError> {
         local_sessions: from.flag("localSessionsEnabled"),
         upgrade_local_sessions: from.flag("localSessionsUpgradingEnabled"),
         reconfig: from.flag("reconfigEnabled"),
+        standalone_enabled: from.flag("standaloneEnabled"),
+        quorum_sync: from.flag("quorumSync"),
         force_snapshot: from.flag("forceSnapshotSync"),
         max_time_to_wait_for_epoch_ms: wait_for_epoch.and_then(|ms| u64::try_from(ms).ok()),
         observer_reconnect_delay_ms: milliseconds("observer.reconnectDelayMs"),

@@ -6,10 +6,10 @@ use crate::driver::counters::Counters;
 use crate::driver::leading::LeadingFigures;
 use crate::driver::shared::Shared;
 use crate::fourletter::{
-    self, Connection, ConnectionSession, DigestAt, DirectorySizes, Effect, Expiring, Gauges, Member, Metric, Mode,
-    Samples, Summary, View, WatchCounts, Word,
+    self, Connection, ConnectionSession, DigestAt, DirectorySizes, Effect, Expiring, Gauges, Member, Metric,
+    Mode, Samples, Summary, View, WatchCounts, Word,
 };
-use node::ConnId;
+use node::{ConnId, Role};
 use parking_lot::{Condvar, Mutex};
 use proto::{SessionId, Zxid};
 use std::collections::{BTreeMap, VecDeque};
@@ -208,6 +208,12 @@ impl View for Window<'_> {
 
     fn summary(&self) -> Summary {
         let totals = Counters::totals(&self.shared.counters);
+        let status = self.shared.node.lock().status();
+        // A leader's epoch begins with a zxid that no transaction has.
+        let begun = match (status.role, status.serving) {
+            (Role::Leading, true) => Zxid::new(status.current_epoch, 0),
+            _ => Zxid::ZERO,
+        };
         let view = self.shared.store.view();
         Summary {
             latency_ms: self.latency(),
@@ -215,7 +221,7 @@ impl View for Window<'_> {
             sent: totals.sent,
             connections: self.shared.registry.len() as u64 + 1,
             outstanding: self.shared.outstanding.load(Ordering::Relaxed) as u64,
-            zxid: view.tree.last_zxid(),
+            zxid: view.tree.last_zxid().max(begun),
             node_count: view.tree.node_count() as u64,
         }
     }

@@ -31,10 +31,12 @@ pub(super) const KEYS: &[Key] = rows! { Place::Property;
         "forwarded requests skip the local path";
     "forward_learner_requests_to_commit_processor_disabled", Kind::Bool, "false", "3.7", Meaningless(NO_STAGE),
         "requests of learners skip the commit stage";
+    "quorumSync", Kind::Bool, "false", "Zabra", EnsembleOnly,
+        "sync is confirmed by a quorum, so that a leader that is cut off cannot answer it";
     "forceSnapshotSync", Kind::Bool, "false", "3.5", EnsembleOnly, "for tests: always sync by snapshot";
-    "observer.reconnectDelayMs", ms(0), "0", "3.6", EnsembleOnly, "wait before an observer reconnects";
+    "observer.reconnectDelayMs", ms(0), "0", "3.6", NotYet("an observer reconnects at once"), "wait before an observer reconnects";
     "observer.election.DelayMs", ms(0), "200", "3.6", NotYet("an observer looks for a leader at once"), "wait before an observer elects";
-    "observer.syncEnabled", Kind::Bool, "", "3.4.6", EnsembleOnly, "overrides syncEnabled";
+    "observer.syncEnabled", Kind::Bool, "", "3.4.6", NotYet(super::OBSERVERS_LOG), "overrides syncEnabled";
     "observerMaster.sizeLimit", int(Unit::Bytes, 0), "33554432", "3.6", NotYet("observers are served by the leader"),
         "committed packets a follower keeps for observers";
     "messageTracker.BufferSize", count(0), "10", "3.6", NotYet("packets of lost peers are not logged"), "packets a peer connection remembers";
