@@ -27,6 +27,8 @@ pub(crate) struct Ledger {
     reloading: u32,
     last_logged: Zxid,
     durable: Zxid,
+    /// Nothing before this can be cut off: there is no snapshot before it.
+    floor: Zxid,
     accepted_epoch: u32,
     current_epoch: u32,
 }
@@ -39,6 +41,7 @@ impl Ledger {
             reloading: 0,
             last_logged,
             durable: last_logged,
+            floor: Zxid::ZERO,
             accepted_epoch,
             current_epoch,
         }
@@ -57,6 +60,15 @@ impl Ledger {
     /// `acceptedEpoch` and `currentEpoch`, as they are on disk (HC-42).
     pub(crate) fn epochs(&self) -> (u32, u32) {
         (self.accepted_epoch, self.current_epoch)
+    }
+
+    /// The oldest transaction to which the log can be cut.
+    pub(crate) fn floor(&self) -> Zxid {
+        self.floor
+    }
+
+    pub(crate) fn set_floor(&mut self, floor: Zxid) {
+        self.floor = floor;
     }
 
     /// Whether everything handed to the log is durable.
@@ -102,6 +114,7 @@ impl Ledger {
         self.reloading += 1;
         self.last_logged = zxid;
         self.durable = zxid;
+        self.floor = zxid;
         out.install(zxid, tree);
     }
 }

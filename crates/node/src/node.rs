@@ -109,7 +109,7 @@ impl Node {
     pub fn standalone(settings: Settings, store: Arc<Store>, now: Now) -> Self {
         let me = ServerId(i64::from(settings.server_id));
         let last = store.view().tree.last_zxid();
-        let duty = Duty::Alone(Broadcast::new(Quorum::majority([me]), last));
+        let duty = Duty::Alone(Box::new(Broadcast::new(Quorum::majority([me]), last)));
         let mut node = Self::new(settings, me, store, duty, now);
         node.ledger = Ledger::new(last, (0, 0));
         node.track_sessions();
@@ -125,6 +125,7 @@ impl Node {
         node.ledger = Ledger::new(membership.last_logged, epochs);
         node.ledger.set_floor(membership.floor);
         node.ensemble = Some(Box::new(Ensemble::new(membership)));
+        node.show_membership();
         node.store.set_serving(crate::Serving::No);
         node
     }

@@ -71,6 +71,8 @@ pub struct Membership {
     pub current_epoch: u32,
     /// The last transaction in the log; -1 when the data may be missing (HC-13).
     pub last_logged: Zxid,
+    /// The oldest transaction this server can go back to: that of its oldest usable snapshot.
+    pub floor: Zxid,
     /// The ensemble's part of the configuration.
     pub settings: EnsembleSettings,
 }
@@ -98,6 +100,11 @@ pub struct EnsembleSettings {
     pub upgrade_local_sessions: bool,
     /// `reconfigEnabled`.
     pub reconfig: bool,
+    /// `standaloneEnabled`: then no ensemble may shrink to a single voter.
+    pub standalone_enabled: bool,
+    /// Whether `sync` is confirmed by a quorum (`quorumSync`), so that a leader that was deposed and
+    /// does not know cannot answer it (HC-55). Costs a transaction when nothing else is on its way.
+    pub quorum_sync: bool,
     /// Always synchronize by snapshot, for tests (`forceSnapshotSync`).
     pub force_snapshot: bool,
     /// Milliseconds a new leader waits for its epoch to be accepted before it minds a voter that looks
@@ -122,6 +129,8 @@ impl Default for EnsembleSettings {
             local_sessions: false,
             upgrade_local_sessions: false,
             reconfig: false,
+            standalone_enabled: true,
+            quorum_sync: false,
             force_snapshot: false,
             max_time_to_wait_for_epoch_ms: None,
             observer_reconnect_delay_ms: 0,

@@ -302,6 +302,7 @@ impl Node {
 
     /// `sync` is answered once everything proposed before it is applied here (HC-54).
     fn sync(&mut self, conn: ConnId, request: Request, out: &mut impl Outbox) {
+        self.confirm_sync(out);
         let Some(attached) = self.conns.get_mut(&conn) else { return };
         let xid = request.xid;
         match &self.duty {
@@ -316,6 +317,16 @@ impl Node {
         }
         attached.pending.push_back(Pending::Sync { request, done: false });
         self.apply_committed(out);
+    }
+
+    /// Where `sync` is to be confirmed by a quorum and nothing that needs one is on its way, an empty
+    /// transaction is.
+    pub(crate) fn confirm_sync(&mut self, out: &mut impl Outbox) {
+        let Duty::Leading(leader) = &self.duty else { return };
+        let wanted = self.ensemble.as_ref().is_some_and(|ensemble| ensemble.settings.quorum_sync);
+        if wanted && leader.last_proposed() == leader.committed() {
+            self.propose_error(SessionId::NONE, 0, ErrorCode::Ok, None, out);
+        }
     }
 
     /// Decides a write, numbers it, logs it and sends it to the learners.
@@ -333,7 +344,12 @@ impl Node {
         let zxid = self.next_zxid(out)?;
         let unreplicated = self.unreplicated(session);
         let context = Context { zxid, time_ms: self.now.wall_ms, session, cxid, auth, unreplicated };
+        let (resolved, membership) = self.resolve(zxid, op).unzip();
+        let op = resolved.as_ref().unwrap_or(op);
         let prepared = tree::prepare(&self.store.view().tree, &mut self.outstanding, &context, op);
+        if let Some(next) = membership.flatten() {
+            self.stage_proposed(&prepared.txn, next, out);
+        }
         self.log(prepared, body_bytes, origin, out);
         Some(zxid)
     }

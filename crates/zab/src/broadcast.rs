@@ -32,6 +32,8 @@ pub struct Broadcast {
     quorum: Quorum,
     /// A membership on its way: who decides from this transaction on, besides those who did before.
     next: Option<(Zxid, Quorum)>,
+    /// The last transaction that is this leader's to commit, once that is known.
+    end: Option<Zxid>,
     last_proposed: Zxid,
     committed: Zxid,
     acked: BTreeMap<ServerId, Zxid>,
@@ -40,7 +42,7 @@ pub struct Broadcast {
 impl Broadcast {
     /// Leads on from `last`, the newest transaction in the leader's log, all of which a quorum has.
     pub fn new(quorum: Quorum, last: Zxid) -> Self {
-        Self { quorum, next: None, last_proposed: last, committed: last, acked: BTreeMap::new() }
+        Self { quorum, next: None, end: None, last_proposed: last, committed: last, acked: BTreeMap::new() }
     }
 
     /// The zxid given out last.
@@ -82,6 +84,11 @@ impl Broadcast {
         self.next = Some((self.last_proposed, next));
     }
 
+    /// Nothing after this transaction will be committed here: then somebody else leads (HC-143).
+    pub fn end_with(&mut self, last: Zxid) {
+        self.end = Some(last);
+    }
+
     /// Takes note that `from` has stored everything up to `zxid`, and returns the commit point.
     ///
     /// Acknowledgements are cumulative because each log is contiguous, so commits cannot overtake
@@ -113,6 +120,7 @@ impl Broadcast {
                 None => point = Zxid(staged.0 - 1),
             }
         }
+        point = self.end.map_or(point, |end| end.min(point));
         self.committed = self.committed.max(point);
     }
 
@@ -150,6 +158,34 @@ mod tests {
         let (first, second) = (b.propose().unwrap(), b.propose().unwrap());
         assert_eq!(b.ack(A, second), second);
         assert_eq!(b.ack(A, first), second);
+    }
+
+    #[test]
+    fn hc_148_a_new_membership_and_what_follows_it_need_a_quorum_of_both() {
+        let (old, new) = (Quorum::majority([A, B, C]), Quorum::majority([A, ServerId(4), ServerId(5)]));
+        let mut b = Broadcast::new(old, Zxid(0));
+        let before = b.propose().unwrap();
+        let staged = b.propose().unwrap();
+        b.stage(new);
+        let after = b.propose().unwrap();
+        b.ack(A, after);
+        assert_eq!(b.ack(B, after), before, "only the old membership has it");
+        assert_eq!(b.ack(ServerId(4), staged), staged);
+        assert_eq!(b.ack(C, after), staged, "no longer asked");
+        assert_eq!(b.ack(ServerId(5), after), after);
+    }
+
+    #[test]
+    fn hc_143_a_leader_that_is_to_go_commits_nothing_after_that() {
+        let mut b = Broadcast::new(Quorum::majority([A, B, C]), Zxid(0));
+        let staged = b.propose().unwrap();
+        b.stage(Quorum::majority([B, C]));
+        b.end_with(staged);
+        let after = b.propose().unwrap();
+        for voter in [A, B, C] {
+            b.ack(voter, after);
+        }
+        assert_eq!(b.committed(), staged);
     }
 
     #[test]

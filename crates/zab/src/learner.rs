@@ -52,8 +52,13 @@ pub enum LearnerEvent {
     Committed(Zxid),
     /// The leader's membership, as last seen by it: its text.
     Membership(Entry),
-    /// A membership change was committed with this transaction.
-    Activate(Zxid),
+    /// The membership of this transaction is in force.
+    Activate {
+        /// The transaction that brought it.
+        zxid: Zxid,
+        /// Who is to lead under it.
+        leader: ServerId,
+    },
     /// Clients may be served.
     Serve,
     /// The oldest outstanding `sync` is done, once everything committed so far is applied.
@@ -109,6 +114,11 @@ pub struct LearnerStart {
     pub last_logged: Zxid,
     /// Version of the committed membership.
     pub config_version: i64,
+    /// Ask for a snapshot, whatever is in the log.
+    pub wants_snapshot: bool,
+    /// Whether the leader was appointed, not elected: it may not know yet, so that a connection it closes
+    /// before it has said anything is tried again.
+    pub appointed: bool,
 }
 
 /// A server's attempt to follow a leader.
@@ -218,6 +228,16 @@ impl Learner {
         out.send(link, Packet::with(kind, Zxid::new(self.start.accepted_epoch, 0), info.to_bytes()));
     }
 
+    /// This learner's link is gone.
+    pub fn on_closed(&mut self, now_ms: u64, events: &mut Vec<LearnerEvent>, out: &mut impl Transport) {
+        self.link = None;
+        if self.start.appointed && self.stage == Stage::Introduced {
+            self.stage = Stage::Dialing;
+            return self.on_dialed(now_ms, None, events, out);
+        }
+        events.push(LearnerEvent::Fail("the leader's connection is gone".into()));
+    }
+
     /// A packet has come on this learner's link.
     pub fn on_packet(
         &mut self,
@@ -281,7 +301,9 @@ impl Learner {
     fn ack_epoch(&mut self, current: i32, out: &mut impl Transport) {
         self.stage = Stage::Acknowledged;
         let data = current.to_be_bytes();
-        self.send(out, Packet::with(PacketKind::AckEpoch, self.start.last_logged, data));
+        // An unknown history is answered with a snapshot by any leader.
+        let last = if self.start.wants_snapshot { Zxid(-1) } else { self.start.last_logged };
+        self.send(out, Packet::with(PacketKind::AckEpoch, last, data));
     }
 
     /// Something asked for by [`LearnerEvent::Record`] is durable, and everything asked for before it.
@@ -325,6 +347,9 @@ impl Learner {
         events: &mut Vec<LearnerEvent>,
     ) -> Result<(), String> {
         self.stage = Stage::Syncing;
+        if self.start.wants_snapshot && kind != PacketKind::Snap {
+            return Err(format!("{kind:?} instead of a snapshot"));
+        }
         match kind {
             PacketKind::Diff => {
                 self.committed = self.queued;
@@ -389,15 +414,17 @@ impl Learner {
                 self.on_commit(zxid, events)
             }
             PacketKind::CommitAndActivate => {
+                let leader = designated(data.as_deref())?;
                 self.on_commit(zxid, events)?;
-                events.push(LearnerEvent::Activate(zxid));
+                events.push(LearnerEvent::Activate { zxid, leader });
                 Ok(())
             }
             PacketKind::InformAndActivate => {
+                let leader = designated(data.as_deref())?;
                 let entry = data.as_deref().and_then(|d| d.get(8..)).map(Entry::from);
                 self.on_proposal(zxid, entry, events)?;
                 self.on_commit(zxid, events)?;
-                events.push(LearnerEvent::Activate(zxid));
+                events.push(LearnerEvent::Activate { zxid, leader });
                 Ok(())
             }
             PacketKind::Ping => {
@@ -502,4 +529,10 @@ impl Learner {
         let patience = self.patience_until() + 1;
         self.dial_at_ms.map_or(patience, |at| at.min(patience))
     }
+}
+
+/// Who is to lead from now on, as a packet says that activates a membership.
+fn designated(data: Option<&[u8]>) -> Result<ServerId, String> {
+    let read = Reader::new(data.unwrap_or_default()).i64();
+    read.map(ServerId).map_err(|error| format!("the designated leader: {error}"))
 }

@@ -3,7 +3,8 @@
 //! Transactions are opaque here: this crate knows their zxids and who has stored them, nothing of
 //! znodes or sessions.
 //!
-//! * [`Config`] and [`Quorum`]: who takes part, and which sets of servers may decide.
+//! * [`Config`] and [`Quorum`]: who takes part, and which sets of servers may decide; [`Change`]: how that
+//!   comes to be others.
 //! * [`Election`]: which server leads.
 //! * [`Leader`] and [`Learner`]: discovery, synchronization and broadcast, from both ends of a link.
 //! * [`Broadcast`]: what is committed.
@@ -19,6 +20,7 @@ mod leader;
 mod learner;
 mod link;
 mod quorum;
+mod reconfig;
 mod sync;
 
 pub use broadcast::{Broadcast, Exhausted};
@@ -30,3 +32,4 @@ pub use leader::{Leader, LeaderEvent, LeaderSettings};
 pub use learner::{Learner, LearnerEvent, LearnerSettings, LearnerStart};
 pub use link::{LinkId, Record, Transport};
 pub use quorum::{Quorum, ServerId};
+pub use reconfig::{Change, Refusal};

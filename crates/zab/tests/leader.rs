@@ -34,6 +34,8 @@ impl Term {
             history_count: 4,
             force_snapshot: false,
             patience_ms: 200,
+            reconfig: false,
+            standalone_enabled: true,
         };
         let own = (accepted, current, last);
         let mut leader = Leader::new(ServerId(1), config(3, 1), None, settings, own, 0);

@@ -29,6 +29,8 @@ impl Attempt {
             current_epoch,
             last_logged,
             config_version: 0,
+            appointed: false,
+            wants_snapshot: false,
         };
         let settings = LearnerSettings { tick_ms: 100, init_limit: 10, sync_limit: 5, connect_retry_ms: 100 };
         let mut wire = Wire::default();
@@ -250,6 +252,8 @@ fn hc_03_a_leader_that_cannot_be_reached_is_given_up_within_a_second() {
         current_epoch: 4,
         last_logged: z(4, 7),
         config_version: 0,
+        appointed: false,
+        wants_snapshot: false,
     };
     let settings = LearnerSettings { tick_ms: 2000, init_limit: 10, sync_limit: 5, connect_retry_ms: 100 };
     a.learner = Learner::new(ServerId(1), Vec::new(), start, settings, 0, &mut a.wire);

@@ -23,8 +23,10 @@ impl Node {
             history_count: ensemble.settings.history_count,
             force_snapshot: ensemble.settings.force_snapshot,
             patience_ms: ensemble.settings.max_time_to_wait_for_epoch_ms.unwrap_or(tick_ms),
+            reconfig: ensemble.settings.reconfig,
+            standalone_enabled: ensemble.settings.standalone_enabled,
         };
-        let (config, staged) = (ensemble.config.clone(), ensemble.last_seen.clone());
+        let (config, staged) = (ensemble.config.clone(), ensemble.staged().cloned());
         let (accepted, current) = self.ledger.epochs();
         let own = (accepted, current, self.ledger.last_logged());
         let leader = Leader::new(self.me, config, staged, settings, own, now_ms);
@@ -67,7 +69,8 @@ impl Node {
         match event {
             LeaderEvent::Record(record) => self.ledger.record(record, out),
             LeaderEvent::Established => self.begin_serving(out),
-            LeaderEvent::Activated(config) => self.activate_config(config, out),
+            LeaderEvent::Staged(config) => self.stage_config(config, out),
+            LeaderEvent::Activated { config, successor } => self.on_activated(config, successor, out),
             LeaderEvent::Committed => self.apply_committed(out),
             LeaderEvent::Request { link, packet } => self.on_forwarded(link, &packet, out),
             LeaderEvent::Touched(sessions) => {
@@ -117,7 +120,12 @@ impl Node {
         let Forwarded { session, cxid, op, body } = request;
         let auth = packet.auth.as_deref().unwrap_or_default();
         match OpCode::from_code(op) {
-            Some(OpCode::Sync) => leader.sync(link, out),
+            Some(OpCode::Sync) => {
+                self.confirm_sync(out);
+                if let Duty::Leading(leader) = &mut self.duty {
+                    leader.sync(link, out);
+                }
+            }
             Some(OpCode::CreateSession) => {
                 let Ok(timeout_ms) = Reader::new(body).i32() else { return };
                 // Once closing it is gone for good, whoever asks for it again (HC-69).

@@ -12,7 +12,7 @@ use zab::{Learner, LearnerEvent, LearnerSettings, LearnerStart, LinkId, ServerId
 
 impl Node {
     /// Begins to connect to a leader.
-    pub(super) fn begin_learning(&mut self, leader: ServerId, out: &mut impl Outbox) {
+    pub(super) fn begin_learning(&mut self, leader: ServerId, is_appointed: bool, out: &mut impl Outbox) {
         let now_ms = self.now.monotonic_ms;
         let Some(ensemble) = &mut self.ensemble else { return };
         for link in mem::take(&mut ensemble.early).into_keys() {
@@ -28,11 +28,12 @@ impl Node {
         let (accepted_epoch, current_epoch) = self.ledger.epochs();
         let start = LearnerStart {
             me: self.me,
-            observes: ensemble.observes(self.me),
+            observes: ensemble.config.observes(self.me),
             accepted_epoch,
             current_epoch,
             last_logged: self.ledger.last_logged(),
             config_version: ensemble.config.version,
+            appointed: is_appointed,
             wants_snapshot: ensemble.wants_snapshot,
         };
         let learner = Learner::new(leader, addresses, start, settings, now_ms, out);
@@ -75,7 +76,7 @@ impl Node {
                 self.apply_committed(out);
             }
             LearnerEvent::Membership(text) => self.on_leader_config(&text, out),
-            LearnerEvent::Activate(zxid) => self.on_activate(zxid, out),
+            LearnerEvent::Activate { zxid, leader } => self.on_activate(zxid, leader, out),
             LearnerEvent::Serve => self.begin_learning_serve(out),
             LearnerEvent::SyncDone => {
                 if let Some((conn, xid)) = self.clients.syncing.pop_front() {
@@ -103,7 +104,9 @@ impl Node {
     fn on_proposal(&mut self, zxid: Zxid, entry: Entry, out: &mut impl Outbox) {
         match decode_entry(&entry) {
             Ok((header, txn, digest)) if header.zxid == zxid => {
-                self.stage_config(zxid, &txn, out);
+                if let Err(why) = self.stage_proposal(&txn, out) {
+                    return self.leave(&why, out);
+                }
                 self.ledger.append(zxid, entry, out);
                 self.tail.push_back(Proposal { header, txn, digest, origin: None });
             }
@@ -151,6 +154,9 @@ impl Node {
 
     /// The leader says this member is up to date.
     fn begin_learning_serve(&mut self, out: &mut impl Outbox) {
+        if !self.settle_membership(self.applicable, out) {
+            return self.leave("the membership has changed", out);
+        }
         let (_, epoch) = self.ledger.epochs();
         let Some(ensemble) = &mut self.ensemble else { return };
         ensemble.election.established(epoch);

@@ -37,7 +37,7 @@ const READ_ONLY_AFTER_MS: u64 = 2000;
 #[derive(Debug)]
 pub(crate) enum Duty {
     /// Serves without an ensemble.
-    Alone(Broadcast),
+    Alone(Box<Broadcast>),
     /// Waits for its log before it looks for a leader.
     Leaving {
         /// Not before this time, monotonic milliseconds.
@@ -66,6 +66,10 @@ pub(crate) struct Ensemble {
     pub(crate) settings: EnsembleSettings,
     pub(crate) config: Config,
     pub(crate) last_seen: Option<Config>,
+    /// The leader's membership as its NEWLEADER said.
+    offered: Option<Config>,
+    /// Who leads next without an election, as an outgoing leader said.
+    appointed: Option<ServerId>,
     pub(crate) election: Election,
     /// Links of learners that came before this server leads.
     early: BTreeMap<LinkId, (u64, Vec<Packet>)>,
@@ -87,6 +91,8 @@ impl Ensemble {
             settings,
             config,
             last_seen,
+            offered: None,
+            appointed: None,
             election,
             early: BTreeMap::new(),
             failures: 0,
@@ -176,13 +182,14 @@ impl Node {
     }
 
     fn on_closed(&mut self, link: LinkId, out: &mut impl Outbox) {
+        let now_ms = self.now.monotonic_ms;
         if let Some(ensemble) = &mut self.ensemble {
             ensemble.early.remove(&link);
         }
         match &self.duty {
             Duty::Leading(_) => self.lead(out, |leader, events, _| leader.on_closed(link, events)),
             Duty::Learning(learner) if learner.link() == Some(link) => {
-                self.leave("the leader's connection is gone", out);
+                self.learn(out, |learner, events, out| learner.on_closed(now_ms, events, out));
             }
             _ => {}
         }
@@ -246,8 +253,16 @@ impl Node {
         if !self.ledger.is_settled() || now_ms < until_ms {
             return;
         }
-        self.duty = Duty::Looking { since_ms: now_ms };
         let (last, (_, current_epoch)) = (self.ledger.last_logged(), self.ledger.epochs());
+        ensemble.offered = None;
+        if let Some(leader) = ensemble.appointed.take().filter(|leader| ensemble.config.is_voter(*leader)) {
+            ensemble.election.appoint(leader, last, current_epoch);
+            return match leader == self.me {
+                true => self.begin_leading(out),
+                false => self.begin_learning(leader, true, out),
+            };
+        }
+        self.duty = Duty::Looking { since_ms: now_ms };
         ensemble.election.start(now_ms, last, current_epoch, &mut Booth(out));
         self.follow_election(out);
     }
@@ -266,7 +281,7 @@ impl Node {
         self.end_read_only(out);
         match decision {
             Decision::Lead => self.begin_leading(out),
-            Decision::Follow(leader) => self.begin_learning(leader, out),
+            Decision::Follow(leader) => self.begin_learning(leader, false, out),
         }
     }
 

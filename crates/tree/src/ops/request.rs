@@ -6,7 +6,7 @@ use proto::request::{
     PathRequest, ReadRequest, ReconfigRequest, SetAclRequest, SetDataRequest, SetWatches, SetWatches2,
     WatchesRequest, decode_delete_container,
 };
-use proto::{DecodeError, OpCode, Reader, Wire};
+use proto::{DecodeError, ErrorCode, OpCode, Reader, Wire};
 use std::borrow::Cow;
 
 /// A request that becomes a transaction.
@@ -33,8 +33,10 @@ pub enum WriteOp<'a> {
     },
     /// `closeSession`.
     CloseSession,
-    /// `reconfig`.
+    /// `reconfig`, as a client asks for it: only an ensemble can say what becomes of it.
     Reconfig(ReconfigRequest<'a>),
+    /// What an ensemble makes of a `reconfig`: the new membership's text, or why it stays as it is.
+    SetMembership(Result<String, ErrorCode>),
 }
 
 impl<'a> WriteOp<'a> {
@@ -71,7 +73,7 @@ impl<'a> WriteOp<'a> {
             Self::Multi(_) => OpCode::Multi,
             Self::CreateSession { .. } => OpCode::CreateSession,
             Self::CloseSession => OpCode::CloseSession,
-            Self::Reconfig(_) => OpCode::Reconfig,
+            Self::Reconfig(_) | Self::SetMembership(_) => OpCode::Reconfig,
         }
     }
 }

@@ -42,7 +42,8 @@ fn decide(on: &mut Decider<'_>, op: &WriteOp<'_>) -> Result<Txn, ErrorCode> {
         WriteOp::Multi(ops) => multi::prepare(on, ops),
         WriteOp::CreateSession { timeout_ms } => session::prepare_create(on, *timeout_ms),
         WriteOp::CloseSession => session::prepare_close(on),
-        WriteOp::Reconfig(request) => reconfig::prepare(on, request),
+        WriteOp::Reconfig(_) => reconfig::prepare(on, None),
+        WriteOp::SetMembership(asked) => reconfig::prepare(on, Some(asked)),
     }
 }
 

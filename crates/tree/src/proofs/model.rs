@@ -91,7 +91,7 @@ impl Model {
                 self.delete_container(who, &path)?;
                 return Ok(vec![]);
             }
-            WriteOp::Reconfig(_) => return Err(ReconfigDisabled),
+            WriteOp::Reconfig(_) | WriteOp::SetMembership(_) => return Err(ReconfigDisabled),
             WriteOp::Create(op, request) => MultiOp::Create(op, request),
             WriteOp::CreateTtl(request) => MultiOp::CreateTtl(request),
             WriteOp::Delete(request) => MultiOp::Delete(request),

@@ -135,6 +135,14 @@ impl Election {
         self.perform(Outcome { announce: true, elected }, out);
     }
 
+    /// Takes a leader that was appointed instead of elected, as if it had been decided for in the last round:
+    /// an outgoing leader has said who goes on.
+    pub fn appoint(&mut self, leader: ServerId, last: Zxid, epoch: u32) {
+        let candidate = Candidate { epoch: i64::from(epoch), zxid: last, leader };
+        self.phase = Phase::Settled(Settled::new(self.round(), candidate));
+        self.decision = None;
+    }
+
     /// Stops answering until the next [`Election::start`]: the role that was decided is over.
     pub fn resign(&mut self) {
         self.phase = Phase::Silent { round: self.round() };

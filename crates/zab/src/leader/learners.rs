@@ -79,6 +79,9 @@ impl Leader {
             self.connected.insert(self.me);
         }
         events.push(LeaderEvent::Gone(link));
+        if self.outgoing {
+            self.check_quorum(None, events);
+        }
     }
 
     /// Ends the link to a learner that cannot go on.
@@ -205,7 +208,7 @@ impl Leader {
         if current >= 0 && u32::try_from(current).is_ok_and(|epoch| epoch > self.epoch) {
             return None;
         }
-        learner.stage = Stage::Acknowledged(if last.0 < 0 { Zxid::ZERO } else { last });
+        learner.stage = Stage::Acknowledged(last);
         if learner.follows && votes && last.0 >= 0 {
             let id = learner.id;
             self.epoch_acks.insert(id);
@@ -231,7 +234,7 @@ impl Leader {
         let is_beginning = peer.counter() == 0;
         let memory = self.history.base().or(self.history.up_to(committed).next().map(|(zxid, _)| *zxid));
         let in_memory = memory.is_some_and(|from| from <= peer);
-        let chosen = if self.settings.force_snapshot {
+        let chosen = if self.settings.force_snapshot || peer.0 < 0 {
             Plan::Snapshot
         } else if peer == self.real_last() || in_memory || (peer > committed && !is_beginning) {
             plan(peer, self.real_last(), self.history.base(), self.history.up_to(committed))

@@ -6,6 +6,7 @@
 //! //= java: Leader, LearnerHandler
 
 mod learners;
+mod membership;
 mod terms;
 
 use crate::broadcast::{Broadcast, Exhausted};
@@ -33,6 +34,10 @@ pub struct LeaderSettings {
     pub force_snapshot: bool,
     /// How long voters may look elsewhere before a leader that is not established gives up, milliseconds.
     pub patience_ms: u64,
+    /// Whether memberships can change.
+    pub reconfig: bool,
+    /// Whether a membership needs two voters, because a single server would be no ensemble.
+    pub standalone_enabled: bool,
 }
 
 /// What follows from a learner's packet for the member.
@@ -42,8 +47,15 @@ pub enum LeaderEvent {
     Record(Record),
     /// A quorum has this history: clients may be served, transactions proposed.
     Established,
-    /// A membership proposed in an earlier term is in force with this one.
-    Activated(Config),
+    /// This membership is what all have to agree on before this term begins.
+    Staged(Config),
+    /// A membership is in force.
+    Activated {
+        /// Which.
+        config: Config,
+        /// Who leads under it, when that is known and not this server, which is to follow it then.
+        successor: Option<ServerId>,
+    },
     /// [`Leader::committed`] has moved.
     Committed,
     /// A client's request, forwarded.
@@ -94,6 +106,10 @@ pub struct Leader {
     config: Config,
     /// A membership proposed and not committed.
     staged: Option<Config>,
+    /// Whether somebody else is to lead: nothing more is committed here.
+    outgoing: bool,
+    /// Since when, as far as that was noticed.
+    outgoing_since_ms: Option<u64>,
     settings: LeaderSettings,
     started_ms: u64,
     phase: Phase,
@@ -133,6 +149,8 @@ impl Leader {
             broadcast,
             config,
             staged,
+            outgoing: false,
+            outgoing_since_ms: None,
             started_ms: now_ms,
             phase: Phase::Discovery,
             epoch: accepted_epoch.max(current_epoch).max(last.epoch()) + 1,
@@ -227,14 +245,16 @@ impl Leader {
             return;
         }
         let committed = self.broadcast.committed();
+        let change = self.staged.as_ref().filter(|staged| Zxid(staged.version) <= committed);
+        let change = change.map(|staged| (Zxid(staged.version), self.designated(staged)));
         for (zxid, entry) in self.history.after(before).take_while(|(zxid, _)| *zxid <= committed) {
+            let leader = change.filter(|(at, _)| at == zxid).map(|(_, leader)| leader);
             for (link, learner) in self.learners.iter().filter(|(_, l)| l.forwards) {
-                let packet = match learner.follows {
-                    true => Packet::new(PacketKind::Commit, *zxid),
-                    false => Packet { kind: PacketKind::Inform, ..proposal(*zxid, entry) },
-                };
-                out.send(*link, packet);
+                out.send(*link, commit(learner.follows, *zxid, entry, leader));
             }
+        }
+        if let Some((_, leader)) = change {
+            self.activate(Some(leader), events);
         }
         for learner in self.learners.values_mut().filter(|l| l.forwards && !l.follows) {
             learner.sent = committed;
@@ -273,6 +293,21 @@ impl Leader {
         data.push(u8::from(valid));
         out.send(link, Packet::with(PacketKind::Revalidate, Zxid(-1), data));
     }
+}
+
+/// Tells a learner of a commit; `activates` is who leads from then on, when it brings a membership. Who does
+/// not follow has not seen the proposal.
+fn commit(follows: bool, zxid: Zxid, entry: &Entry, activates: Option<ServerId>) -> Packet {
+    let (kind, mut data) = match (follows, activates) {
+        (true, None) => return Packet::new(PacketKind::Commit, zxid),
+        (false, None) => return Packet { kind: PacketKind::Inform, ..proposal(zxid, entry) },
+        (true, Some(leader)) => (PacketKind::CommitAndActivate, leader.0.to_be_bytes().to_vec()),
+        (false, Some(leader)) => (PacketKind::InformAndActivate, leader.0.to_be_bytes().to_vec()),
+    };
+    if !follows {
+        data.extend_from_slice(entry);
+    }
+    Packet::with(kind, zxid, data)
 }
 
 fn proposal(zxid: Zxid, entry: &Entry) -> Packet {

@@ -35,6 +35,7 @@ impl Leader {
         match record {
             Record::AcceptedEpoch(epoch) if *epoch == self.epoch && self.phase == Phase::AcceptingEpoch => {
                 self.phase = Phase::Acknowledging;
+                self.stage_first(events);
                 for (link, learner) in &self.learners {
                     if learner.stage == Stage::Known {
                         self.send_epoch(*link, out);
@@ -69,13 +70,16 @@ impl Leader {
             return;
         }
         self.phase = Phase::Broadcast;
-        // A membership that was proposed before this term is in this history, and so committed.
-        if let Some(staged) = self.staged.take() {
-            self.config = staged.clone();
-            events.push(LeaderEvent::Activated(staged));
-        }
         self.broadcast = Broadcast::new(self.config.quorum(), Zxid::new(self.epoch, 0));
-        events.push(LeaderEvent::Established);
+        // A membership that was proposed before this term is what a quorum of both has agreed on by now.
+        if let Some(staged) = &self.staged {
+            self.broadcast = Broadcast::new(staged.quorum(), Zxid::new(self.epoch, 0));
+            let leader = if self.leads_under(staged) { Some(self.me) } else { None };
+            self.activate(leader, events);
+        }
+        if !self.outgoing {
+            events.push(LeaderEvent::Established);
+        }
         let ready: Vec<LinkId> = self.learners.keys().copied().collect();
         for link in ready {
             self.welcome(link, out);
@@ -105,12 +109,7 @@ impl Leader {
         }
         let waited_ms = now_ms.saturating_sub(self.started_ms);
         if self.is_established() {
-            let mut present: BTreeSet<_> =
-                self.learners.values().filter(|l| l.stage > Stage::Silent).map(|l| l.id).collect();
-            present.insert(self.me);
-            if !self.is_quorum(&present) {
-                events.push(LeaderEvent::StepDown("a quorum of followers is gone".into()));
-            }
+            self.check_quorum(Some(now_ms), events);
         } else if waited_ms > u64::from(self.settings.init_limit) * self.settings.tick_ms {
             events.push(LeaderEvent::StepDown("no quorum of followers within initLimit".into()));
         } else if waited_ms > self.settings.patience_ms {
