@@ -1,5 +1,7 @@
 //! The files of a membership that changes.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::disk;

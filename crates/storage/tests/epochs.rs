@@ -1,5 +1,7 @@
 //! The epoch files: what every crash and every mistake leaves of them.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::{DATA, dirs, disk};

@@ -1,5 +1,7 @@
 //! The log as a leader reads it for a learner.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::*;

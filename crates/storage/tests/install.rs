@@ -1,5 +1,7 @@
 //! A snapshot from a leader: all of it or nothing, whenever the power goes.
 
+#![allow(clippy::unwrap_used, reason = "tests")]
+
 mod common;
 
 use common::*;
