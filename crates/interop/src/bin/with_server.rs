@@ -1,19 +1,26 @@
-//! Starts a server on an empty directory, runs a command against it, and stops it.
+//! Starts a server, or an ensemble, on empty directories, runs a command against it, and stops it.
 //!
 //! `with_server --server zabra --set key=value -- python3 suite.py` gives the command `ZK_ADDR` (host:port) and
 //! `ZK_CONTROL`, a line protocol on another port that takes `stop`, `start`, `kill` and `restart` and answers `ok`.
 //! The exit status is the command's.
+//!
+//! `--server zabra,java39,zabra` makes an ensemble. `ZK_ADDR` is then a follower and `ZK_HOSTS` all members, separated by
+//! commas. `stop`, `kill` and `restart` are about the leader, or about the member whose host:port follows; `start` starts
+//! all that do not run.
 
 use std::io::{self, BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{SocketAddr, TcpListener};
 use std::process::{Command, ExitCode};
 use std::sync::{Arc, Mutex};
 
+use interop::ensemble::{Ensemble, Id, Role, Wiring};
 use interop::server::{Kind, Server};
 use interop::suite::argument;
+use tempfile::TempDir;
 
 fn main() -> ExitCode {
-    let kind = argument("--server", Kind::Zabra);
+    let kinds = argument("--server", "zabra".to_owned());
+    let kinds: Result<Vec<Kind>, _> = kinds.split(',').map(str::parse).collect();
     let arguments: Vec<String> = std::env::args().collect();
     let split = arguments.iter().position(|argument| argument == "--").expect("a command after --");
     let settings: Vec<(&str, &str)> = arguments[..split]
@@ -21,7 +28,11 @@ fn main() -> ExitCode {
         .filter(|pair| pair[0] == "--set")
         .map(|pair| pair[1].split_once('=').expect("--set takes key=value"))
         .collect();
-    match run(kind, &settings, &arguments[split + 1..]) {
+    let outcome = kinds.map_err(io::Error::other).and_then(|kinds| {
+        let servers = Servers::start(&kinds, &settings)?;
+        run(&kinds, servers, &arguments[split + 1..])
+    });
+    match outcome {
         Ok(code) => ExitCode::from(code),
         Err(error) => {
             eprintln!("with_server: {error}");
@@ -30,46 +41,124 @@ fn main() -> ExitCode {
     }
 }
 
-fn run(kind: Kind, settings: &[(&str, &str)], command: &[String]) -> io::Result<u8> {
-    let dir = tempfile::tempdir()?;
-    let server = Arc::new(Mutex::new(Server::start(kind, dir.path(), settings)?));
+/// What the command works with.
+enum Servers {
+    /// With the directory it lives in.
+    One {
+        server: Box<Server>,
+        _dir: TempDir,
+    },
+    Several(Ensemble),
+}
+
+impl Servers {
+    fn start(kinds: &[Kind], settings: &[(&str, &str)]) -> io::Result<Self> {
+        if let [kind] = kinds {
+            let dir = tempfile::tempdir()?;
+            return Ok(Self::One {
+                server: Box::new(Server::start(*kind, dir.path(), settings)?),
+                _dir: dir,
+            });
+        }
+        let members: Vec<_> = kinds.iter().map(|kind| (*kind, Role::Participant)).collect();
+        let mut ensemble = Ensemble::new(&members, Wiring::Direct, settings)?;
+        ensemble.start_led_by(kinds.len() as Id)?;
+        Ok(Self::Several(ensemble))
+    }
+
+    fn addrs(&self) -> Vec<SocketAddr> {
+        match self {
+            Self::One { server, .. } => vec![server.addr()],
+            Self::Several(ensemble) => ensemble.addrs(),
+        }
+    }
+
+    fn logs(&self) -> String {
+        match self {
+            Self::One { server, .. } => server.failure("is what the command ran against").to_string(),
+            Self::Several(ensemble) => ensemble.logs(30),
+        }
+    }
+
+    fn stop(&mut self) -> io::Result<()> {
+        match self {
+            Self::One { server, .. } => server.stop(),
+            Self::Several(ensemble) => ensemble.stop_all(),
+        }
+    }
+
+    /// Carries out one line of the control protocol.
+    fn control(&mut self, line: &str) -> io::Result<()> {
+        let (command, whom) = line.split_once(' ').unwrap_or((line, "leader"));
+        match (self, command) {
+            (Self::One { server, .. }, "stop") => server.stop(),
+            (Self::One { server, .. }, "start") => server.launch(),
+            (Self::One { server, .. }, "restart") => server.stop().and_then(|()| server.launch()),
+            (Self::One { server, .. }, "kill") => {
+                server.kill();
+                Ok(())
+            }
+            (Self::Several(ensemble), "start") => {
+                let ids = ensemble.ids();
+                let down: Vec<Id> =
+                    ids.iter().copied().filter(|id| ensemble.server(*id).pid().is_none()).collect();
+                down.iter().try_for_each(|id| ensemble.server_mut(*id).spawn())?;
+                ensemble.await_serving(&ids)
+            }
+            (Self::Several(ensemble), command) => {
+                let id = member(ensemble, whom)?;
+                match command {
+                    "stop" => ensemble.stop(id),
+                    "restart" => ensemble.stop(id).and_then(|()| ensemble.launch(id)),
+                    "kill" => {
+                        ensemble.kill(id);
+                        Ok(())
+                    }
+                    _ => Err(io::Error::other(format!("unknown command {line:?}"))),
+                }
+            }
+            _ => Err(io::Error::other(format!("unknown command {line:?}"))),
+        }
+    }
+}
+
+fn member(ensemble: &mut Ensemble, whom: &str) -> io::Result<Id> {
+    let ids = ensemble.ids();
+    if whom == "leader" {
+        return ensemble.await_leader_among(&ids);
+    }
+    let found = ids.into_iter().find(|id| ensemble.addr(*id).to_string() == whom);
+    found.ok_or_else(|| io::Error::other(format!("no member at {whom:?}")))
+}
+
+fn run(kinds: &[Kind], servers: Servers, command: &[String]) -> io::Result<u8> {
+    let kinds = kinds.iter().map(Kind::to_string).collect::<Vec<_>>().join(",");
+    let hosts: Vec<_> = servers.addrs().iter().map(SocketAddr::to_string).collect();
+    let servers = Arc::new(Mutex::new(servers));
     let control = TcpListener::bind("127.0.0.1:0")?;
     let control_addr = control.local_addr()?;
-    let shared = Arc::clone(&server);
+    let shared = Arc::clone(&servers);
     std::thread::spawn(move || serve_control(&control, &shared));
-    let addr = server.lock().expect("no panic while locked").addr();
     let status = Command::new(&command[0])
         .args(&command[1..])
-        .env("ZK_ADDR", addr.to_string())
+        .env("ZK_ADDR", &hosts[0])
+        .env("ZK_HOSTS", hosts.join(","))
         .env("ZK_CONTROL", control_addr.to_string())
-        .env("ZK_KIND", kind.to_string())
+        .env("ZK_KIND", &kinds)
         .status()?;
-    let mut server = server.lock().expect("no panic while locked");
-    let stopped = server.stop();
+    let mut servers = servers.lock().expect("no panic while locked");
     if !status.success() {
-        let log = std::fs::read_to_string(server.log_path()).unwrap_or_default();
-        let lines: Vec<_> = log.lines().collect();
-        eprintln!("end of the log of {kind}:\n{}", lines[lines.len().saturating_sub(30)..].join("\n"));
+        eprintln!("{}", servers.logs());
     }
-    stopped?;
+    servers.stop()?;
     Ok(status.code().and_then(|code| u8::try_from(code).ok()).unwrap_or(1))
 }
 
-fn serve_control(listener: &TcpListener, server: &Mutex<Server>) {
+fn serve_control(listener: &TcpListener, servers: &Mutex<Servers>) {
     for stream in listener.incoming().flatten() {
         let mut lines = BufReader::new(&stream).lines();
         while let Some(Ok(line)) = lines.next() {
-            let mut server = server.lock().expect("no panic while locked");
-            let outcome = match line.as_str() {
-                "stop" => server.stop(),
-                "start" => server.launch(),
-                "restart" => server.stop().and_then(|()| server.launch()),
-                "kill" => {
-                    server.kill();
-                    Ok(())
-                }
-                other => Err(io::Error::other(format!("unknown command {other:?}"))),
-            };
+            let outcome = servers.lock().expect("no panic while locked").control(&line);
             let answer = outcome.map_or_else(|error| format!("error {error}\n"), |()| "ok\n".to_owned());
             if (&stream).write_all(answer.as_bytes()).is_err() {
                 break;
