@@ -12,7 +12,7 @@ use crate::fourletter::{
 use node::{ConnId, Role};
 use parking_lot::{Condvar, Mutex};
 use proto::{SessionId, Zxid};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::io::{Read, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 use std::sync::atomic::{AtomicI64, Ordering};
@@ -245,6 +245,14 @@ impl View for Window<'_> {
         by_deadline.into_iter().map(expiring).collect()
     }
 
+    fn local_sessions(&self) -> Option<BTreeSet<SessionId>> {
+        self.shared.config.ensemble.as_ref().filter(|ensemble| ensemble.settings.local_sessions)?;
+        let here = self.shared.node.lock().sessions();
+        let global: BTreeSet<SessionId> =
+            self.shared.store.view().tree.sessions().map(|(id, _)| id).collect();
+        Some(here.into_iter().map(|session| session.id).filter(|id| !global.contains(id)).collect())
+    }
+
     fn connections_by_expiry(&self) -> Vec<Expiring<(SocketAddr, SessionId)>> {
         let tick_ms = (self.shared.config.tick_time.as_millis() as u64).max(1);
         let mut by_deadline: BTreeMap<u64, Vec<(SocketAddr, SessionId)>> = BTreeMap::new();
@@ -300,6 +308,7 @@ impl View for Window<'_> {
 
     fn metrics(&self) -> Vec<Metric> {
         let totals = Counters::totals(&self.shared.counters);
+        let local = self.local_sessions().map_or(0, |local| local.len() as u64);
         let watches = self.shared.store.watches().watch_count() as u64;
         let view = self.shared.store.view();
         let (open_files, max_files) = descriptors();
@@ -314,6 +323,7 @@ impl View for Window<'_> {
             watches,
             ephemerals: view.tree.ephemerals_count() as u64,
             approximate_data_bytes: view.tree.approximate_data_size(),
+            local_sessions: local,
             global_sessions: view.tree.sessions().count() as u64,
             open_files,
             max_files,

@@ -164,16 +164,7 @@ fn connection_in_full(out: &mut String, connection: &Connection) {
 
 fn dump(out: &mut String, mode: Mode, view: &dyn View) {
     out.push_str("SessionTracker dump:\n");
-    if matches!(mode, Mode::Follower | Mode::Observer) {
-        // Only the leader knows when they expire.
-        let sessions = view.global_sessions();
-        write(out, format_args!("Global Sessions({}):\n", sessions.len()));
-        for (id, timeout_ms) in sessions {
-            write(out, format_args!("{id}\t{timeout_ms}ms\n"));
-        }
-    } else {
-        expiring(out, "Session Sets", &view.sessions_by_expiry(), |id| id.to_string());
-    }
+    sessions(out, mode, view);
     out.push_str("ephemeral nodes dump:\n");
     let mut ephemerals = view.ephemerals();
     ephemerals.sort();
@@ -188,6 +179,33 @@ fn dump(out: &mut String, mode: Mode, view: &dyn View) {
     expiring(out, "Connections Sets", &view.connections_by_expiry(), |(address, session)| {
         format!("ip: {} sessionId: {session}", java_text::socket_address(*address))
     });
+}
+
+/// Sessions by the moment they expire, as far as this server decides it: local ones always, the others
+/// unless there is a leader that does.
+fn sessions(out: &mut String, mode: Mode, view: &dyn View) {
+    let learns = matches!(mode, Mode::Follower | Mode::Observer);
+    let local = view.local_sessions();
+    let only = |wanted: bool| {
+        let is_wanted = |id: &SessionId| local.as_ref().is_some_and(|local| local.contains(id)) == wanted;
+        let mut sets = view.sessions_by_expiry();
+        sets.iter_mut().for_each(|set| set.items.retain(is_wanted));
+        sets.retain(|set| !set.items.is_empty());
+        sets
+    };
+    if local.is_some() {
+        expiring(out, "Local Session Sets", &only(true), SessionId::to_string);
+    }
+    if learns {
+        let sessions = view.global_sessions();
+        write(out, format_args!("Global Sessions({}):\n", sessions.len()));
+        for (id, timeout_ms) in sessions {
+            write(out, format_args!("{id}\t{timeout_ms}ms\n"));
+        }
+    } else {
+        let title = if local.is_some() { "Global Session Sets" } else { "Session Sets" };
+        expiring(out, title, &only(false), SessionId::to_string);
+    }
 }
 
 fn expiring<T>(out: &mut String, title: &str, sets: &[Expiring<T>], show: impl Fn(&T) -> String) {

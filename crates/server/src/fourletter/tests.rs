@@ -5,6 +5,7 @@ use super::*;
 use crate::config::{Config, Ensemble, NoDelay, Sources};
 use node::{Role, Status};
 use proto::ids::{SessionId, Zxid};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ struct Fixed {
     digest: u64,
     watched: Vec<(String, Vec<SessionId>)>,
     member: Option<Member>,
+    local: Option<BTreeSet<SessionId>>,
 }
 
 fn fixed() -> Fixed {
@@ -29,6 +31,7 @@ fn fixed() -> Fixed {
         digest: 7_365_321_877,
         watched: vec![watch("/w", &[B, A]), watch("/rec", &[B]), watch("/none", &[A]), watch("/pers", &[B])],
         member: None,
+        local: None,
     }
 }
 
@@ -134,6 +137,9 @@ impl View for Fixed {
     }
     fn global_sessions(&self) -> Vec<(SessionId, i32)> {
         vec![(A, 10_000), (B, 6000)]
+    }
+    fn local_sessions(&self) -> Option<BTreeSet<SessionId>> {
+        self.local.clone()
     }
     fn trace_mask(&self) -> i64 {
         DEFAULT_TRACE_MASK
@@ -453,4 +459,19 @@ fn what_a_member_plays_follows_from_its_status() {
     assert_eq!((leading.learners, leading.synced_followers, leading.synced_observers), (3, 1, 1));
     assert_eq!((member.quorum_size, leading.uptime_ms), (2, 7));
     assert!(member.membership.ends_with("version=1f"));
+}
+
+#[test]
+fn local_sessions_are_dumped_apart_from_the_others() {
+    let local = Some(BTreeSet::from([A]));
+    let leader = Fixed { local: local.clone(), ..of_three(Mode::Leader, None) };
+    assert!(render(Word::Dump, &leader).starts_with(
+        "SessionTracker dump:\nLocal Session Sets (1)/(1):\n1 expire at Fri Nov 20 23:55:12 UTC 2026:\n\
+         \t0x100000f3efc0000\nGlobal Session Sets (1)/(1):\n1 expire at Fri Nov 20 23:55:08 UTC 2026:\n\
+         \t0x100000f3efc0001\nephemeral nodes dump:\n"
+    ));
+    let follower = Fixed { local, ..of_three(Mode::Follower, None) };
+    let text = render(Word::Dump, &follower);
+    let rest = text.split_once("\t0x100000f3efc0000\nGlobal Sessions(2):\n").map(|(before, _)| before);
+    assert!(rest.is_some_and(|before| before.contains("Local Session Sets (1)/(1):")), "{text}");
 }

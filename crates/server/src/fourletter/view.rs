@@ -3,6 +3,7 @@
 use crate::config::Config;
 use crate::java_text;
 use proto::ids::{SessionId, Zxid};
+use std::collections::BTreeSet;
 use std::net::SocketAddr;
 
 /// Which part the server plays.
@@ -212,6 +213,8 @@ pub trait View {
     fn member(&self) -> Option<super::Member>;
     /// Sessions known to the whole ensemble with their timeouts in milliseconds, in order of ids.
     fn global_sessions(&self) -> Vec<(SessionId, i32)>;
+    /// Sessions that only this server knows; `None` when there cannot be any.
+    fn local_sessions(&self) -> Option<BTreeSet<SessionId>>;
     /// Names and values of `envi`; see [`super::environment()`].
     fn environment(&self) -> Vec<(&'static str, String)>;
 }
