@@ -7,7 +7,7 @@
 mod cluster;
 
 use cluster::{Cluster, Heard};
-use node::Role;
+use node::{EnsembleSettings, Role};
 use proto::{ErrorCode, Zxid};
 use zab::ServerId;
 
@@ -132,6 +132,23 @@ fn hc_54_sync_is_answered_after_what_was_proposed_before() {
     c.run_ms(100);
     assert_eq!(c.heard(reader).last(), Some(&Heard::Reply { err: 0 }));
     assert!(c.has(1, "/a"));
+}
+
+#[test]
+fn hc_55_a_leader_that_is_cut_off_answers_sync_unless_a_quorum_has_to_confirm_it() {
+    for (quorum_sync, answered) in [(false, Some(0)), (true, None)] {
+        let mut c = Cluster::with(3, 0, EnsembleSettings { quorum_sync, ..EnsembleSettings::default() });
+        c.run_ms(1000);
+        let (client, far) = (c.connect(3), c.connect(1));
+        c.run_ms(100);
+        let (xid, far_xid) = (c.sync(client), c.sync(far));
+        c.run_ms(50);
+        assert_eq!((c.err(client, xid), c.err(far, far_xid)), (Some(0), Some(0)));
+        c.isolate(3);
+        let xid = c.sync(client);
+        c.run_ms(20);
+        assert_eq!(c.err(client, xid), answered, "confirmed by a quorum: {quorum_sync}");
+    }
 }
 
 #[test]

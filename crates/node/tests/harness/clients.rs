@@ -6,7 +6,9 @@ use super::{Cluster, Event, TICK_MS};
 use node::{ConnId, Connection, Flow, Input, Submission, Turn, What};
 use proto::acl::Acl;
 use proto::connect::{ConnectRequest, ConnectResponse};
-use proto::request::{CreateRequest, DeleteRequest, ReadRequest, RequestHeader, SetDataRequest, SyncRequest};
+use proto::request::{
+    CreateRequest, DeleteRequest, ReadRequest, ReconfigRequest, RequestHeader, SetDataRequest, SyncRequest,
+};
 use proto::response::ReplyHeader;
 use proto::{OpCode, Reader, SessionId, Wire, Zxid, session};
 
@@ -262,6 +264,17 @@ impl Cluster {
 
     pub fn sync(&mut self, conn: ConnId) -> i32 {
         self.ask(conn, OpCode::Sync, &SyncRequest { path: Some("/".into()) })
+    }
+
+    /// Asks for another membership: who joins, who leaves, or all of it.
+    pub fn reconfig(&mut self, conn: ConnId, change: &zab::Change<'_>) -> i32 {
+        let request = ReconfigRequest {
+            joining: change.joining.map(Into::into),
+            leaving: change.leaving.map(Into::into),
+            members: change.members.map(Into::into),
+            config_id: change.base,
+        };
+        self.ask(conn, OpCode::Reconfig, &request)
     }
 
     pub fn close_session(&mut self, conn: ConnId) -> i32 {

@@ -11,7 +11,7 @@ pub use clients::{Client, Heard, Reply};
 use node::{
     ConnId, EnsembleSettings, Input, Membership, Node, Now, Output, Outputs, PeerInput, Role, Settings, Store,
 };
-use proto::peer::{Entry, PacketKind};
+use proto::peer::{Entry, Packet, PacketKind};
 use proto::snapshot::SnapshotSink;
 use proto::txn::decode_entry;
 use proto::{Reader, SessionId, Wire, Zxid};
@@ -30,13 +30,16 @@ struct Disk {
     accepted: u32,
     current: u32,
     stored: u64,
+    /// The membership's file, and the one of what may be next.
+    config: Option<String>,
+    next: Option<String>,
 }
 
 impl Disk {
-    fn tree(&self) -> Tree {
+    fn tree(&self, settings: &tree::Settings) -> Tree {
         let mut tree = match &self.base {
-            Some((zxid, bytes)) => load(bytes, *zxid),
-            None => Tree::new(tree::Settings::default()),
+            Some((zxid, bytes)) => load(bytes, *zxid, settings),
+            None => Tree::new(settings.clone()),
         };
         for (_, entry) in &self.log {
             let (header, txn, _) = decode_entry(entry).unwrap();
@@ -44,6 +47,20 @@ impl Disk {
         }
         tree
     }
+
+    fn record_config(&mut self, text: String, committed: bool) {
+        if committed {
+            let is_newer = |next: &String| version(next) > version(&text);
+            self.next = self.next.take().filter(is_newer);
+            self.config = Some(text);
+        } else {
+            self.next = Some(text);
+        }
+    }
+}
+
+fn version(text: &str) -> i64 {
+    Config::parse(text).unwrap().version
 }
 
 struct Running {
@@ -65,6 +82,16 @@ pub struct Cluster {
     clients: BTreeMap<ConnId, Client>,
     queue: VecDeque<(u64, i64, Event)>,
     settings: EnsembleSettings,
+    /// Memberships written for single servers.
+    written: BTreeMap<i64, Config>,
+    /// Servers that do nothing for a while, with what waits for them.
+    paused: BTreeMap<i64, Vec<Event>>,
+    /// Servers whose disks do not answer, with the answers that are due.
+    held: BTreeMap<i64, Vec<Input>>,
+    /// What becomes of packets on their way.
+    pub tamper: Option<fn(i64, &mut Packet)>,
+    /// Transactions at which a server noticed that it differs from its leader.
+    pub diverged: Vec<(i64, Zxid)>,
 }
 
 /// What reaches a server.
@@ -100,6 +127,11 @@ impl Cluster {
             clients: BTreeMap::new(),
             queue: VecDeque::new(),
             settings,
+            written: BTreeMap::new(),
+            paused: BTreeMap::new(),
+            held: BTreeMap::new(),
+            tamper: None,
+            diverged: Vec::new(),
         };
         for id in 1..=voters + observers {
             cluster.start(id);
@@ -111,14 +143,31 @@ impl Cluster {
         Now { monotonic_ms: self.now_ms, wall_ms: wall_ms(self.now_ms) }
     }
 
+    /// Who may change memberships is not what these tests are about.
+    fn tree_settings(&self) -> tree::Settings {
+        let reconfig_enabled = self.settings.reconfig;
+        tree::Settings { reconfig_enabled, skip_acl: reconfig_enabled, ..tree::Settings::default() }
+    }
+
+    /// Starts a server with a membership of its own in its file.
+    pub fn start_with(&mut self, id: i64, text: &str) {
+        self.written.insert(id, Config::parse(text).unwrap());
+        self.start(id);
+    }
+
     pub fn start(&mut self, id: i64) {
+        let tree_settings = self.tree_settings();
         let disk = self.disks.entry(id).or_default();
         disk.stored = 0;
-        let tree = disk.tree();
+        let tree = disk.tree(&tree_settings);
+        let read = |text: &String| Config::parse(text).unwrap();
+        let written = self.written.get(&id).unwrap_or(&self.config);
+        let config = disk.config.as_ref().map_or_else(|| written.clone(), read);
+        let last_seen = disk.next.as_ref().map(read).filter(|next| next.version > config.version);
         let membership = Membership {
             me: ServerId(id),
-            config: self.config.clone(),
-            last_seen: None,
+            config,
+            last_seen,
             accepted_epoch: disk.accepted,
             current_epoch: disk.current,
             last_logged: tree.last_zxid(),
@@ -144,10 +193,37 @@ impl Cluster {
     pub fn kill(&mut self, id: i64) {
         self.nodes.remove(&id);
         self.queue.retain(|(_, to, _)| *to != id);
+        self.paused.remove(&id);
+        self.held.remove(&id);
         self.sever(id);
         for client in self.clients.values_mut().filter(|client| client.at == id) {
             client.end();
         }
+    }
+
+    /// What reaches a server waits until it is resumed, and so does its time.
+    pub fn pause(&mut self, id: i64) {
+        self.paused.entry(id).or_default();
+    }
+
+    pub fn resume(&mut self, id: i64) {
+        for event in self.paused.remove(&id).unwrap_or_default() {
+            self.post_event(id, event);
+        }
+    }
+
+    /// What waits for a paused server never arrives.
+    pub fn drop_pending(&mut self, id: i64) {
+        self.paused.insert(id, Vec::new());
+        self.queue.retain(|(_, to, _)| *to != id);
+        self.sever(id);
+        for other in self.nodes.keys().copied().filter(|other| *other != id).collect::<Vec<_>>() {
+            self.voter_link(id, other, true);
+        }
+    }
+
+    pub fn is_running(&self, id: i64) -> bool {
+        self.nodes.contains_key(&id)
     }
 
     pub fn wipe(&mut self, id: i64) {
@@ -186,7 +262,23 @@ impl Cluster {
         }
     }
 
+    /// From now on this server's disk takes everything and answers nothing.
+    pub fn hold_disk(&mut self, id: i64) {
+        self.held.insert(id, Vec::new());
+    }
+
+    pub fn release_disk(&mut self, id: i64) {
+        for input in self.held.remove(&id).unwrap_or_default() {
+            self.post(id, input);
+        }
+    }
+
     fn post(&mut self, to: i64, input: Input) {
+        if matches!(input, Input::Stored(_) | Input::Truncated(_) | Input::Installed(_))
+            && let Some(held) = self.held.get_mut(&to)
+        {
+            return held.push(input);
+        }
         self.post_event(to, Event::Input(input));
     }
 
@@ -200,6 +292,9 @@ impl Cluster {
             self.now_ms += 1;
             while self.queue.front().is_some_and(|(at, ..)| *at <= self.now_ms) {
                 match self.queue.pop_front().unwrap() {
+                    (_, to, event) if self.paused.contains_key(&to) => {
+                        self.paused.entry(to).or_default().push(event);
+                    }
                     (_, to, Event::Input(input)) => self.step(to, input),
                     (_, to, Event::Frame(conn, payload)) => self.frame(to, conn, payload),
                 }
@@ -208,7 +303,9 @@ impl Cluster {
             let due: Vec<i64> = self
                 .nodes
                 .iter()
-                .filter(|(_, running)| running.node.next_deadline() <= self.now_ms)
+                .filter(|(id, running)| {
+                    running.node.next_deadline() <= self.now_ms && !self.paused.contains_key(id)
+                })
                 .map(|(id, _)| *id)
                 .collect();
             for id in due {
@@ -233,6 +330,7 @@ impl Cluster {
     }
 
     fn perform(&mut self, id: i64, store: &Store, output: Output) {
+        let tree_settings = self.tree_settings();
         let disk = self.disks.entry(id).or_default();
         match output {
             Output::Append { zxid, entry } => {
@@ -243,13 +341,13 @@ impl Cluster {
                 match record {
                     Record::AcceptedEpoch(epoch) => disk.accepted = epoch,
                     Record::CurrentEpoch(epoch) => disk.current = epoch,
-                    Record::Config { .. } => {}
+                    Record::Config { text, committed } => disk.record_config(text, committed),
                 }
                 self.stored(id);
             }
             Output::Truncate { to, reload } => {
                 disk.log.retain(|(zxid, _)| *zxid <= to);
-                let tree = reload.then(|| Box::new(disk.tree()));
+                let tree = reload.then(|| Box::new(disk.tree(&tree_settings)));
                 self.post(id, Input::Truncated(tree));
                 self.stored(id);
             }
@@ -259,13 +357,16 @@ impl Cluster {
                 self.post(id, Input::Installed(tree));
                 self.stored(id);
             }
-            Output::Send(link, packet) => {
+            Output::Send(link, mut packet) => {
                 let Some(to) = self.other_end(id, link) else { return };
+                if let Some(tamper) = self.tamper {
+                    tamper(to, &mut packet);
+                }
                 let is_snapshot = packet.kind == PacketKind::Snap;
                 let zxid = packet.zxid;
                 self.post(to, Input::Peer(PeerInput::Packet { link, packet }));
                 if is_snapshot {
-                    let tree = Box::new(load(&save(&store.view().tree), zxid));
+                    let tree = Box::new(load(&save(&store.view().tree), zxid, &tree_settings));
                     self.post(to, Input::Peer(PeerInput::Snapshot { link, tree }));
                 }
             }
@@ -302,7 +403,7 @@ impl Cluster {
             }
             Output::Deliver(delivery) => self.deliver(delivery.conn, delivery.what),
             Output::Role(..) => {}
-            Output::Diverged(zxid) => panic!("server {id} diverged at {zxid}"),
+            Output::Diverged(zxid) => self.diverged.push((id, zxid)),
         }
     }
 
@@ -315,6 +416,23 @@ impl Cluster {
 
     pub fn node(&self, id: i64) -> &Node {
         &self.nodes[&id].node
+    }
+
+    /// The membership in force at a server, as it writes it.
+    pub fn config(&self, id: i64) -> String {
+        self.node(id).membership().unwrap().to_text()
+    }
+
+    /// The same as its clients see it.
+    pub fn shown(&self, id: i64) -> String {
+        let view = self.nodes[&id].store.view();
+        String::from_utf8(view.tree.shown_membership().unwrap_or_default().to_vec()).unwrap()
+    }
+
+    /// The same as it is on disk, and what may be next.
+    pub fn config_files(&self, id: i64) -> (Option<&str>, Option<&str>) {
+        let disk = &self.disks[&id];
+        (disk.config.as_deref(), disk.next.as_deref())
     }
 
     pub fn role(&self, id: i64) -> Role {
@@ -338,8 +456,8 @@ fn save(tree: &Tree) -> Vec<u8> {
 }
 
 /// Reads what [`save`] wrote: a snapshot file without its end.
-fn load(bytes: &[u8], zxid: Zxid) -> Tree {
-    let mut loader = Loader::new(tree::Settings::default());
+fn load(bytes: &[u8], zxid: Zxid, settings: &tree::Settings) -> Tree {
+    let mut loader = Loader::new(settings.clone());
     let mut from = Reader::new(&bytes[16..]);
     for _ in 0..from.i32().unwrap() {
         loader.session(SessionId(from.i64().unwrap()), from.i32().unwrap());
