@@ -22,6 +22,9 @@ const MESSAGE_MAX: usize = 512 << 10;
 const CALLERS_MAX: usize = 64;
 /// Bytes of a caller before it has said who it is.
 const HELLO_MAX: usize = 20 + proto::peer::hello::ADDRESS_MAX;
+/// How long the other end's system may leave bytes unacknowledged.
+#[cfg(target_os = "linux")]
+const UNANSWERED_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 /// Bytes of the first message of servers before 3.5.
 const OLD_HELLO: usize = 8;
 /// Bytes one read brings.
@@ -175,9 +178,14 @@ impl Lines {
     fn set_options(&self, stream: &TcpStream) {
         // One that is gone already shows up when it is read.
         let _ = stream.set_nodelay(true);
+        let socket = socket2::SockRef::from(stream);
         if self.keep_alive {
-            let _ = socket2::SockRef::from(stream).set_keepalive(true);
+            let _ = socket.set_keepalive(true);
         }
+        // A network that was away for a while is back long before the system tries again by itself:
+        // better to call anew (HC-16).
+        #[cfg(target_os = "linux")]
+        let _ = socket.set_tcp_user_timeout(Some(UNANSWERED_MAX));
     }
 
     /// This connection is the line to a server from now on.
