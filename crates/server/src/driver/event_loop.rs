@@ -5,6 +5,7 @@
 //! delivered, send. Replies of everything that arrived in one read leave in one write.
 
 use crate::driver::acceptor::Acceptor;
+use crate::driver::entrance::Entrance;
 use crate::driver::feed::Batch;
 use crate::driver::limits::Refusal;
 use crate::driver::linger::Linger;
@@ -46,7 +47,7 @@ pub(crate) struct EventLoop<'a> {
     index: usize,
     shared: &'a Shared,
     poll: Poll,
-    acceptor: Option<Acceptor>,
+    entrance: Option<Entrance>,
     next_loop: usize,
     sockets: Slab<Socket>,
     now: Now,
@@ -79,7 +80,7 @@ impl<'a> EventLoop<'a> {
             index,
             shared,
             poll,
-            acceptor,
+            entrance: acceptor.map(|acceptor| Entrance::new(acceptor, LISTENER)),
             next_loop: 0,
             sockets: Slab::new(index),
             now: shared.clock.now(),
@@ -107,8 +108,8 @@ impl<'a> EventLoop<'a> {
     /// When the system no longer lets it wait for events.
     pub(crate) fn run(&mut self) -> std::io::Result<()> {
         let mut events = Events::with_capacity(512);
-        if let Some(acceptor) = &mut self.acceptor {
-            self.poll.registry().register(&mut acceptor.listener, LISTENER, Interest::READABLE)?;
+        if let Some(entrance) = &mut self.entrance {
+            entrance.watch(self.poll.registry())?;
         }
         while !self.shared.is_stopping() {
             let lingers = self.lingers();
@@ -161,11 +162,11 @@ impl<'a> EventLoop<'a> {
         if let Some((until_ms, _)) = self.handshakes.front() {
             wait = wait.min(Duration::from_millis(until_ms.saturating_sub(now_ms)));
         }
-        self.acceptor.as_ref().and_then(Acceptor::rest).map_or(wait, |rest| wait.min(rest))
+        self.entrance.as_ref().and_then(Entrance::rest).map_or(wait, |rest| wait.min(rest))
     }
 
     fn finish_turn(&mut self) {
-        if self.acceptor.as_mut().is_some_and(Acceptor::rested) {
+        if self.entrance.as_mut().is_some_and(Entrance::rested) {
             self.accept();
         }
         if !self.stalled.is_empty() && self.now.monotonic_ms >= self.stall_until_ms {
@@ -180,6 +181,7 @@ impl<'a> EventLoop<'a> {
         self.submit();
         self.take_mail();
         self.adopt();
+        self.move_entrance();
         self.flush_dirty();
         self.drop_sessionless();
         // Closing sockets leaves the node something to forget.
@@ -387,7 +389,7 @@ impl<'a> EventLoop<'a> {
     }
 
     fn accept(&mut self) {
-        while let Some((stream, peer)) = self.acceptor.as_mut().and_then(Acceptor::accept) {
+        while let Some((stream, peer)) = self.entrance.as_mut().and_then(Entrance::accept) {
             let peer = SocketAddr::new(peer.ip().to_canonical(), peer.port());
             if let Err(refusal) = self.shared.admission.enter(peer.ip()) {
                 let limit = match refusal {
@@ -405,6 +407,19 @@ impl<'a> EventLoop<'a> {
             } else {
                 self.shared.mailboxes[target].hand_over(stream, peer);
             }
+        }
+    }
+
+    /// Opens the client port anew where the membership says.
+    fn move_entrance(&mut self) {
+        let Some(entrance) = &mut self.entrance else { return };
+        if let Some(port) = self.shared.client_port.lock().take() {
+            entrance.move_to(port);
+        }
+        if let Some(address) = entrance.open(self.poll.registry()) {
+            tracing::info!(%address, "serving clients on another port");
+            *self.shared.address.lock() = address;
+            self.accept();
         }
     }
 

@@ -12,6 +12,7 @@
 mod acceptor;
 mod clock;
 mod counters;
+mod entrance;
 mod event_loop;
 mod feed;
 mod leading;

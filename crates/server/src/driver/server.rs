@@ -190,7 +190,7 @@ impl Server {
 
     /// Where clients connect.
     pub fn address(&self) -> SocketAddr {
-        self.shared.address
+        *self.shared.address.lock()
     }
 
     /// The settings it runs with.

@@ -1,6 +1,6 @@
 //! What all threads of one server share.
 
-use crate::config::Config;
+use crate::config::{ClientPort, Config};
 use crate::driver::clock::Clock;
 use crate::driver::counters::Counters;
 use crate::driver::limits::{Admission, LargeRequests};
@@ -40,7 +40,10 @@ pub(crate) struct Shared {
     pub(crate) slow_syncs: AtomicU64,
     pub(crate) registry: Registry,
     pub(crate) words: WordDesk,
-    pub(crate) address: SocketAddr,
+    /// Where clients connect.
+    pub(crate) address: Mutex<SocketAddr>,
+    /// Where they shall connect from now on, for the event loop that accepts.
+    pub(crate) client_port: Mutex<Option<ClientPort>>,
     /// Transactions in the node, refreshed after each step.
     pub(crate) outstanding: AtomicUsize,
     /// Second of the last quota warning.
@@ -52,7 +55,7 @@ pub(crate) struct Shared {
 
 impl std::fmt::Debug for Shared {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Shared").field("address", &self.address).finish_non_exhaustive()
+        f.debug_struct("Shared").field("address", &*self.address.lock()).finish_non_exhaustive()
     }
 }
 
@@ -88,7 +91,8 @@ impl Shared {
             peers: parts.peers,
             registry: Registry::default(),
             words: WordDesk::default(),
-            address: parts.address,
+            address: Mutex::new(parts.address),
+            client_port: Mutex::new(None),
             outstanding: AtomicUsize::new(0),
             quota_warned: AtomicU64::new(0),
             stopping: AtomicBool::new(false),
@@ -141,6 +145,15 @@ impl Shared {
         if let Some(exhausted) = stopped {
             self.stop(Err(exhausted.to_string()));
         }
+    }
+
+    /// Moves the client port.
+    pub(crate) fn move_client_port(&self, host: String, port: u16) {
+        let backlog = self.config.client_port.backlog;
+        // As the reference's, an address for everything stands for both families.
+        let host = Some(host).filter(|host| host != "0.0.0.0");
+        *self.client_port.lock() = Some(ClientPort { host, port, backlog });
+        self.wake(0);
     }
 
     /// Wakes a thread that steps the node: an event loop, or with the next number the peer thread.

@@ -22,6 +22,10 @@ impl Sockets {
                 return tracing::error!(%error, "the membership cannot be read; keeping the one before");
             }
         };
+        let client = |config: &zab::Config| config.members.get(&self.settings.me)?.client.clone();
+        let moved =
+            client(&config).filter(|port| committed && client(&self.settings.members).as_ref() != Some(port));
+        self.moved = moved.or(self.moved.take());
         self.settings.set_membership(config, committed);
         self.lines.set_members(&self.settings);
         let wanted = Port::wanted(&self.settings);
@@ -33,6 +37,11 @@ impl Sockets {
                 self.missing.push(Missing { port, failed: 0, next_try_ms: ground.now_ms });
             }
         }
+    }
+
+    /// Where the membership says that clients connect, when that has changed.
+    pub(crate) fn take_client_port(&mut self) -> Option<(String, u16)> {
+        self.moved.take()
     }
 
     /// Tries to open what is missing. Without its ports this server is of no use to the others: what it

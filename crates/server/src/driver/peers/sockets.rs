@@ -36,6 +36,8 @@ pub(crate) struct Sockets {
     pub(super) doors: Vec<Door>,
     /// Ports to be opened.
     pub(super) missing: Vec<Missing>,
+    /// The client port the membership now names.
+    pub(super) moved: Option<(String, u16)>,
     dialer: Dialer,
     pub(super) lines: Lines,
     links: Links,
@@ -69,6 +71,7 @@ impl Sockets {
             settings,
             doors: Vec::new(),
             missing: Vec::new(),
+            moved: None,
             outgoing: Vec::new(),
             pumping: false,
             next_token: 0,

@@ -521,11 +521,12 @@ fn a_new_membership_opens_other_ports_and_finds_other_servers() {
     let (quorum, election) = (free(()), free(()));
     let there = other.election.port();
     let text = format!(
-        "server.3=127.0.0.1:9:{there}:participant\nserver.7=127.0.0.1:{quorum}:{election}:participant\nversion=1"
+        "server.3=127.0.0.1:9:{there}:participant\nserver.7=127.0.0.1:{quorum}:{election}:participant;127.0.0.1:77\nversion=1"
     );
     end.peers.mail(Mail::Membership { text: text.clone(), committed: false });
     run_until("the call", &mut [&mut end, &mut other], |ends| ends[1].changes() == [(7, true)]);
     assert!(TcpStream::connect(end.election).is_ok(), "what is not in force opens no port");
+    assert_eq!(end.sockets.take_client_port(), None);
     end.peers.mail(Mail::Membership { text, committed: true });
     for _ in 0..3 {
         end.turn();
@@ -534,4 +535,5 @@ fn a_new_membership_opens_other_ports_and_finds_other_servers() {
     for port in [quorum, election] {
         TcpStream::connect(("127.0.0.1", port)).unwrap();
     }
+    assert_eq!(end.sockets.take_client_port(), Some(("127.0.0.1".into(), 77)));
 }

@@ -37,6 +37,9 @@ impl PeerThread<'_> {
             let wait = self.wait();
             self.sockets.turn(wait, || clock.now().monotonic_ms, &mut self.inputs)?;
             self.peers.sleeps_until(0);
+            if let Some((host, port)) = self.sockets.take_client_port() {
+                self.shared.move_client_port(host, port);
+            }
             self.step(clock.now());
             self.sockets.pump(self.shared);
         }
