@@ -1,14 +1,15 @@
 //! From committed transactions to the tree, to events, to replies.
 
+use crate::attached::{Attached, Pending};
 use crate::delivery::{ConnId, Delivery, Outbox, What};
 use crate::member::{Node, Proposal};
 use crate::reply;
-use crate::requests::{Attached, Pending};
 use crate::roles::Duty;
 use crate::store::Store;
 use proto::acl::perms;
+use proto::multi::MultiResult;
 use proto::txn::{Txn, TxnHeader};
-use proto::{ErrorCode, Zxid};
+use proto::{ErrorCode, SessionId, Zxid};
 use std::sync::Arc;
 use tree::{Outcome, Tree};
 
@@ -66,6 +67,10 @@ impl Node {
         match txn {
             Txn::CloseSession(_) => self.end_session(&header, &outcome, origin, out),
             Txn::CreateSession(timeout_ms) => self.begin_session(&header, timeout_ms, out),
+            Txn::Error(_) if self.clients.opening.contains_key(&header.client_id) => {
+                self.refuse_session(header.client_id, out);
+            }
+            _ if self.clients.take_orphan(&header) => {}
             _ => {
                 let from = origin.or_else(|| self.sessions.conn(header.client_id));
                 if let Some(conn) = from {
@@ -98,9 +103,14 @@ impl Node {
         out: &mut impl Outbox,
     ) {
         let Some(attached) = self.conns.get_mut(&conn) else { return };
-        let Some((op, started_ms)) = attached.take_answered(header) else { return };
+        let Some((op, started_ms)) = attached.take_answered(header) else {
+            if attached.is_out_of_step(header) {
+                out.deliver(Delivery { conn, what: What::Close });
+            }
+            return;
+        };
         // Another server has this session now: its client must not take this for the answer (HC-74).
-        if *outcome == Outcome::Error(ErrorCode::SessionMoved) {
+        if is_moved(outcome) {
             return out.deliver(Delivery { conn, what: What::Close });
         }
         let frame = reply::write(header.cxid, header.zxid, op, outcome);
@@ -116,6 +126,15 @@ impl Node {
         }
     }
 
+    /// The leader does not let this session be.
+    fn refuse_session(&mut self, session: SessionId, out: &mut impl Outbox) {
+        self.sessions.remove(session);
+        if let Some(conn) = self.clients.opening.remove(&session) {
+            self.conns.remove(&conn);
+            out.deliver(Delivery { conn, what: What::Refused });
+        }
+    }
+
     /// The session is gone for everybody; its connection gets its reply, if it asked, and closes.
     fn end_session(
         &mut self,
@@ -126,7 +145,7 @@ impl Node {
     ) {
         let session = header.client_id;
         let attached = self.sessions.remove(session);
-        self.clients.touched.remove(&session);
+        self.clients.forget(session);
         let opening = self.clients.opening.remove(&session);
         let Some(conn) = origin.or(attached).or(opening) else { return };
         let asked = self.conns.get_mut(&conn).and_then(|attached| attached.take_answered(header));
@@ -159,6 +178,16 @@ impl Node {
                 drain_reads(attached, conn, tree, store.watches_lock(), out);
             }
         }
+    }
+}
+
+/// Whether the leader found the session in another server's hands; of a multi its parts say so.
+fn is_moved(outcome: &Outcome) -> bool {
+    let moved = ErrorCode::SessionMoved;
+    match outcome {
+        Outcome::Error(code) => *code == moved,
+        Outcome::Multi(results) => results.contains(&MultiResult::Error(moved.code())),
+        _ => false,
     }
 }
 

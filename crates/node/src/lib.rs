@@ -19,6 +19,7 @@
 //! ```
 
 mod apply;
+mod attached;
 mod connection;
 mod containers;
 mod delivery;

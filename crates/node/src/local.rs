@@ -5,9 +5,9 @@
 //!
 //! //= java: UpgradeableSessionTracker, QuorumZooKeeperServer.checkUpgradeSession, ReadOnlyRequestProcessor
 
+use crate::attached::{Attached, Pending};
 use crate::delivery::{ConnId, Delivery, Outbox, What};
 use crate::member::{Node, Request};
-use crate::requests::{Attached, Pending};
 use crate::roles::Duty;
 use crate::sessions::{Owner, Reach};
 use crate::store::Serving;
@@ -37,7 +37,7 @@ impl Node {
         let session = self.fresh_session();
         let owner = Some(Owner::Conn(conn));
         self.sessions.track_as(Reach::Local, session, timeout_ms, owner, self.now.monotonic_ms);
-        self.conns.insert(conn, Attached::new(session, auth));
+        self.conns.insert(conn, Attached::new(session, auth, self.ledger.last_logged()));
         self.deliver_opened(conn, session, timeout_ms, out);
     }
 

@@ -8,12 +8,12 @@
 //! [`crate::requests`] (clients), [`crate::apply`] (the tree), [`crate::roles`] (elections, leading,
 //! learning) and [`crate::ledger`] (what is durable).
 
+use crate::attached::{Attached, Clients};
 use crate::connection::Submission;
 use crate::containers::Sweep;
 use crate::delivery::{ConnId, Outbox};
 use crate::ledger::Ledger;
 use crate::peer::{LearnerStatus, Membership, PeerInput, Role, Status};
-use crate::requests::{Attached, Clients};
 use crate::roles::{Duty, Ensemble};
 use crate::sessions::{SessionInfo, Sessions};
 use crate::settings::{Now, Settings};
@@ -201,6 +201,11 @@ impl Node {
     /// Number of sessions.
     pub fn session_count(&self) -> usize {
         self.sessions.len()
+    }
+
+    /// Connections known here, and what they asked and have no answer to: nothing once all are gone (HC-168).
+    pub fn clients_kept(&self) -> usize {
+        self.conns.len() + self.clients.len()
     }
 
     /// Set when no further transaction can be numbered: the process must end and say so.

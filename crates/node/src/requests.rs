@@ -1,9 +1,7 @@
 //! What clients ask: sessions, writes, reads behind writes, `sync`.
-//!
-//! Per connection the node keeps what it has submitted and not been answered, so that replies leave
-//! in request order and a read behind a write sees that write and none after it.
 
 use crate::apply::drain_reads;
+use crate::attached::{Attached, Pending};
 use crate::connection::SubmissionKind;
 use crate::delivery::{ConnId, Delivery, Outbox, What};
 use crate::member::{Node, Proposal, Request};
@@ -12,9 +10,8 @@ use crate::sessions::Owner;
 use crate::store::Serving;
 use proto::acl::Id;
 use proto::peer::Forwarded;
-use proto::txn::{TxnHeader, encode_entry};
+use proto::txn::encode_entry;
 use proto::{ErrorCode, OpCode, Reader, SessionId, Zxid, session};
-use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 use tree::{Context, WriteOp};
 
@@ -22,95 +19,6 @@ use tree::{Context, WriteOp};
 const EXPIRE_SLICE: usize = 256;
 /// What an entry usually has beyond the request it comes from: header, digest, a longer name.
 const ENTRY_OVERHEAD: usize = 96;
-
-/// Something a connection submitted and has no answer to.
-#[derive(Debug)]
-pub(crate) enum Pending {
-    Write {
-        xid: i32,
-        op: OpCode,
-        started_ms: u64,
-        /// Its transaction; `None` when the leader is elsewhere: then session and xid tell.
-        zxid: Option<Zxid>,
-    },
-    Read(Request),
-    Sync {
-        request: Request,
-        done: bool,
-    },
-    Refusal {
-        xid: i32,
-        zxid: Option<Zxid>,
-        code: ErrorCode,
-        started_ms: u64,
-        last: bool,
-    },
-}
-
-impl Pending {
-    /// Whether it keeps what is behind it waiting.
-    pub(crate) fn waits(&self) -> bool {
-        matches!(self, Self::Write { .. } | Self::Sync { done: false, .. })
-    }
-}
-
-/// A connection with a session, or about to have one.
-#[derive(Debug)]
-pub(crate) struct Attached {
-    pub(crate) session: SessionId,
-    pub(crate) auth: Arc<[Id]>,
-    pub(crate) pending: VecDeque<Pending>,
-}
-
-impl Attached {
-    pub(crate) fn new(session: SessionId, auth: Arc<[Id]>) -> Self {
-        Self { session, auth, pending: VecDeque::new() }
-    }
-
-    /// The write at the head of the queue, if this transaction is its outcome.
-    pub(crate) fn take_answered(&mut self, header: &TxnHeader) -> Option<(OpCode, u64)> {
-        let session = self.session;
-        let is_it = |pending: &mut Pending| match pending {
-            Pending::Write { zxid: Some(zxid), .. } => *zxid == header.zxid,
-            Pending::Write { xid, zxid: None, .. } => *xid == header.cxid && session == header.client_id,
-            _ => false,
-        };
-        match self.pending.pop_front_if(is_it)? {
-            Pending::Write { op, started_ms, .. } => Some((op, started_ms)),
-            _ => None,
-        }
-    }
-
-    pub(crate) fn finish_sync(&mut self, xid: i32) {
-        for pending in &mut self.pending {
-            if let Pending::Sync { request, done } = pending
-                && request.xid == xid
-                && !*done
-            {
-                *done = true;
-                return;
-            }
-        }
-    }
-}
-
-/// A connection that wants a session, the timeout granted, and the connection's identities.
-pub(crate) type Renewal = (ConnId, i32, Arc<[Id]>);
-
-/// What waits for the leader's word.
-#[derive(Debug, Default)]
-pub(crate) struct Clients {
-    /// Sessions being created, and the connections that asked.
-    pub(crate) opening: BTreeMap<SessionId, ConnId>,
-    /// Sessions a leader was asked about, oldest question first.
-    pub(crate) renewing: BTreeMap<SessionId, VecDeque<Renewal>>,
-    /// `sync` requests on their way to the leader, oldest first.
-    pub(crate) syncing: VecDeque<(ConnId, i32)>,
-    /// `sync` requests answered once this zxid is applied.
-    pub(crate) synced: VecDeque<(Zxid, ConnId, i32)>,
-    /// Sessions heard from since the leader asked last.
-    pub(crate) touched: BTreeMap<SessionId, i32>,
-}
 
 impl Node {
     pub(crate) fn on_submission(&mut self, conn: ConnId, kind: SubmissionKind, out: &mut impl Outbox) {
@@ -156,7 +64,7 @@ impl Node {
         }
         let session = self.fresh_session();
         self.sessions.track(session, timeout_ms, Some(Owner::Conn(conn)), self.now.monotonic_ms);
-        self.conns.insert(conn, Attached::new(session, auth));
+        self.conns.insert(conn, Attached::new(session, auth, self.ledger.last_logged()));
         self.clients.opening.insert(session, conn);
         if let Duty::Learning(learner) = &self.duty {
             let (op, body) = (OpCode::CreateSession.code(), timeout_ms.to_be_bytes());
@@ -186,7 +94,8 @@ impl Node {
             && !self.sessions.is_local(session)
         {
             learner.revalidate(session, timeout_ms, out);
-            self.clients.renewing.entry(session).or_default().push_back((conn, timeout_ms, auth));
+            self.clients.renewing.entry(session).or_default().push_back((conn, timeout_ms));
+            self.conns.insert(conn, Attached::new(SessionId::NONE, auth, Zxid::ZERO));
             return;
         }
         let valid = is_owner && self.sessions.is_live(session);
@@ -212,8 +121,11 @@ impl Node {
         }
         if let Some(Owner::Conn(old)) = self.sessions.attach(session, owner, timeout_ms, now_ms) {
             out.deliver(Delivery { conn: old, what: What::Close });
+            if let Some(left) = self.conns.remove(&old) {
+                self.clients.orphan(left);
+            }
         }
-        self.conns.insert(conn, Attached::new(session, auth));
+        self.conns.insert(conn, Attached::new(session, auth, self.ledger.last_logged()));
         self.deliver_opened(conn, session, timeout_ms, out);
     }
 
@@ -447,6 +359,7 @@ impl Node {
             if forgotten && self.sessions.conn(session).is_none() {
                 self.sessions.remove(session);
             }
+            self.clients.orphan(attached);
         }
     }
 

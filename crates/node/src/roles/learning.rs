@@ -86,11 +86,14 @@ impl Node {
             }
             LearnerEvent::Revalidated { session, valid } => {
                 let Some(asked) = self.clients.renewing.get_mut(&session) else { return };
-                let Some((conn, timeout_ms, auth)) = asked.pop_front() else { return };
+                let Some((conn, timeout_ms)) = asked.pop_front() else { return };
                 if asked.is_empty() {
                     self.clients.renewing.remove(&session);
                 }
-                self.renewed(conn, session, timeout_ms, auth, valid, out);
+                // The client may have gone meanwhile: then nobody has the session here (HC-90).
+                if let Some(asker) = self.conns.remove(&conn) {
+                    self.renewed(conn, session, timeout_ms, asker.auth, valid, out);
+                }
             }
             LearnerEvent::Ping(zxid) => {
                 let touched: Vec<_> = mem::take(&mut self.clients.touched).into_iter().collect();

@@ -198,7 +198,10 @@ impl Node {
     /// Ends the current role.
     pub(crate) fn leave(&mut self, why: &str, out: &mut impl Outbox) {
         let now_ms = self.now.monotonic_ms;
-        let served = self.store.serving() == Serving::Yes;
+        let served = match &self.duty {
+            Duty::Leading(leader) => leader.is_established(),
+            _ => self.store.serving() == Serving::Yes,
+        };
         match &self.duty {
             Duty::Leading(leader) => {
                 for link in leader.links() {
@@ -233,7 +236,6 @@ impl Node {
         let mut gone: BTreeSet<_> = std::mem::take(&mut self.conns).into_keys().collect();
         let clients = std::mem::take(&mut self.clients);
         gone.extend(clients.opening.into_values());
-        gone.extend(clients.renewing.into_values().flatten().map(|(conn, ..)| conn));
         for conn in gone {
             out.deliver(Delivery { conn, what: What::Close });
         }

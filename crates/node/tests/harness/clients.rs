@@ -172,12 +172,12 @@ impl Cluster {
     }
 
     pub(super) fn frame(&mut self, id: i64, conn: ConnId, payload: Vec<u8>) {
+        let now = self.now();
         let Some(client) = self.clients.get_mut(&conn).filter(|client| client.open) else { return };
         if !client.ready {
             return client.waiting.push(payload);
         }
         let Some(running) = self.nodes.get(&id) else { return };
-        let now = node::Now { monotonic_ms: self.now_ms, wall_ms: super::wall_ms(self.now_ms) };
         let (mut submissions, mut bytes): (Vec<Submission>, _) = (Vec::new(), Vec::new());
         let flow = {
             let view = running.store.view();
@@ -198,7 +198,7 @@ impl Cluster {
     }
 
     pub(super) fn deliver(&mut self, conn: ConnId, what: What) {
-        let now = node::Now { monotonic_ms: self.now_ms, wall_ms: super::wall_ms(self.now_ms) };
+        let now = self.now();
         let Some(client) = self.clients.get_mut(&conn).filter(|client| client.open) else { return };
         let mut bytes = Vec::new();
         let flow = client.conn.on_delivery(now, what, &mut bytes);

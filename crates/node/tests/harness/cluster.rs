@@ -92,16 +92,13 @@ pub struct Cluster {
     pub tamper: Option<fn(i64, &mut Packet)>,
     /// Transactions at which a server noticed that it differs from its leader.
     pub diverged: Vec<(i64, Zxid)>,
+    jumped_ms: i64,
 }
 
 /// What reaches a server.
 enum Event {
     Input(Input),
     Frame(ConnId, Vec<u8>),
-}
-
-fn wall_ms(now_ms: u64) -> i64 {
-    1_700_000_000_000 + now_ms as i64
 }
 
 impl Cluster {
@@ -132,6 +129,7 @@ impl Cluster {
             held: BTreeMap::new(),
             tamper: None,
             diverged: Vec::new(),
+            jumped_ms: 0,
         };
         for id in 1..=voters + observers {
             cluster.start(id);
@@ -140,7 +138,7 @@ impl Cluster {
     }
 
     fn now(&self) -> Now {
-        Now { monotonic_ms: self.now_ms, wall_ms: wall_ms(self.now_ms) }
+        Now { monotonic_ms: self.now_ms, wall_ms: 1_700_000_000_000 + self.jumped_ms + self.now_ms as i64 }
     }
 
     /// Who may change memberships is not what these tests are about.
@@ -412,6 +410,20 @@ impl Cluster {
         disk.stored += 1;
         let count = disk.stored;
         self.post(id, Input::Stored(count));
+    }
+
+    pub fn now_ms(&self) -> u64 {
+        self.now_ms
+    }
+
+    /// The servers' wall clocks are set to another time.
+    pub fn jump_wall_clock(&mut self, by_ms: i64) {
+        self.jumped_ms += by_ms;
+    }
+
+    /// Watches on a server.
+    pub fn watch_count(&self, id: i64) -> usize {
+        self.nodes[&id].store.watches().watch_count()
     }
 
     pub fn node(&self, id: i64) -> &Node {
