@@ -5,7 +5,7 @@ use crate::delivery::{ConnId, Delivery, Outbox, What};
 use crate::member::{Node, Proposal};
 use crate::reply;
 use crate::roles::Duty;
-use crate::store::Store;
+use crate::store::{Serving, Store};
 use proto::acl::perms;
 use proto::multi::MultiResult;
 use proto::txn::{Txn, TxnHeader};
@@ -31,7 +31,8 @@ impl Node {
     /// Applies what is committed and durable here: a tree never has what its log lacks (HC-57).
     pub(crate) fn apply_committed(&mut self, out: &mut impl Outbox) {
         if self.tail.is_empty() || self.ledger.is_reloading() {
-            return self.finish_syncs(out);
+            self.finish_syncs(out);
+            return self.serve_when_caught_up(out);
         }
         let limit = self.commit_point().min(self.ledger.durable());
         let due = |p: &Proposal| p.header.zxid <= limit;
@@ -51,13 +52,15 @@ impl Node {
             out.publish();
         }
         self.finish_syncs(out);
+        self.serve_when_caught_up(out);
     }
 
     fn apply(&mut self, proposal: Proposal, store: &Store, tree: &mut Tree, out: &mut impl Outbox) {
         let Proposal { header, txn, digest, origin } = proposal;
         let outcome = tree.apply(&header, &txn, &mut store.watches(), &mut self.fired);
         self.outstanding.applied(header.zxid);
-        if let Duty::Learning(_) = self.duty
+        // Before a learner serves, a snapshot it came from may still be ahead of its zxid.
+        if let (Duty::Learning(_), Serving::Yes) = (&self.duty, self.store.serving())
             && digest.is_some_and(|digest| !tree.agrees_with(digest))
         {
             self.diverged += 1;

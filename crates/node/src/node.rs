@@ -87,6 +87,8 @@ pub struct Node {
     pub(crate) tail: VecDeque<Proposal>,
     /// What a learner may apply, as far as its leader goes.
     pub(crate) applicable: Zxid,
+    /// Told by the leader to serve, once everything up to here is applied.
+    pub(crate) welcome: Option<Zxid>,
     pub(crate) sessions: Sessions,
     pub(crate) conns: BTreeMap<ConnId, Attached>,
     pub(crate) clients: Clients,
@@ -141,6 +143,7 @@ impl Node {
             outstanding: Outstanding::new(),
             tail: VecDeque::new(),
             applicable,
+            welcome: None,
             sessions: Sessions::new(settings.tick_time_ms, settings.server_id, seed_ms),
             conns: BTreeMap::new(),
             clients: Clients::default(),

@@ -77,7 +77,7 @@ impl Node {
             }
             LearnerEvent::Membership(text) => self.on_leader_config(&text, out),
             LearnerEvent::Activate { zxid, leader } => self.on_activate(zxid, leader, out),
-            LearnerEvent::Serve => self.begin_learning_serve(out),
+            LearnerEvent::Serve => self.on_welcome(out),
             LearnerEvent::SyncDone => {
                 if let Some((conn, xid)) = self.clients.syncing.pop_front() {
                     self.clients.synced.push_back((self.applicable, conn, xid));
@@ -155,11 +155,23 @@ impl Node {
         self.ledger.install(zxid, tree, out);
     }
 
-    /// The leader says this member is up to date.
-    fn begin_learning_serve(&mut self, out: &mut impl Outbox) {
+    /// The leader says this member is up to date. A tree that came as a snapshot may have some of what was
+    /// committed meanwhile already, under its old zxid: nobody may see it before all of that is applied.
+    fn on_welcome(&mut self, out: &mut impl Outbox) {
         if !self.settle_membership(self.applicable, out) {
             return self.leave("the membership has changed", out);
         }
+        self.welcome = Some(self.applicable);
+        self.apply_committed(out);
+    }
+
+    /// Serves once everything is applied that was committed when the leader said so.
+    pub(crate) fn serve_when_caught_up(&mut self, out: &mut impl Outbox) {
+        let Some(welcome) = self.welcome else { return };
+        if self.ledger.is_reloading() || self.tail.front().is_some_and(|p| p.header.zxid <= welcome) {
+            return;
+        }
+        self.welcome = None;
         let (_, epoch) = self.ledger.epochs();
         let Some(ensemble) = &mut self.ensemble else { return };
         ensemble.election.established(epoch);

@@ -225,6 +225,7 @@ impl Node {
         ensemble.election.resign();
         // What is not known to be committed by now is so only if the next leader says so.
         self.applicable = self.store.view().tree.last_zxid();
+        self.welcome = None;
         self.duty = Duty::Leaving { until_ms: now_ms + pause_ms };
         self.store.set_serving(Serving::No);
         self.close_clients(out);

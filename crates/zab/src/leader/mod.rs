@@ -252,6 +252,10 @@ impl Leader {
             for (link, learner) in self.learners.iter().filter(|(_, l)| l.forwards) {
                 out.send(*link, commit(learner.follows, *zxid, entry, leader));
             }
+            // Before the next commit: the learner answers its clients in the order of what it gets.
+            while let Some((_, link)) = self.syncs.pop_front_if(|(need, _)| *need <= *zxid) {
+                out.send(link, Packet::new(PacketKind::Sync, Zxid::ZERO));
+            }
         }
         if let Some((_, leader)) = change {
             self.activate(Some(leader), events);
