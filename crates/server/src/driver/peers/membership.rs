@@ -22,10 +22,11 @@ impl Sockets {
                 return tracing::error!(%error, "the membership cannot be read; keeping the one before");
             }
         };
-        let client = |config: &zab::Config| config.members.get(&self.settings.me)?.client.clone();
-        let moved =
-            client(&config).filter(|port| committed && client(&self.settings.members).as_ref() != Some(port));
-        self.moved = moved.or(self.moved.take());
+        let client = config.members.get(&self.settings.me).and_then(|own| own.client.clone());
+        if let Some(client) = client.filter(|client| committed && *client != self.settings.client) {
+            self.settings.client.clone_from(&client);
+            self.moved = Some(client);
+        }
         self.settings.set_membership(config, committed);
         self.lines.set_members(&self.settings);
         let wanted = Port::wanted(&self.settings);
