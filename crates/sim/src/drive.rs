@@ -365,7 +365,7 @@ impl World {
             accepted_epoch: durable.accepted_epoch,
             current_epoch: durable.current_epoch,
             last_logged: durable.last(),
-            floor: durable.snapshots.first().map_or(proto::Zxid::ZERO, |oldest| oldest.zxid),
+            floor: durable.snapshots.first().map_or(Zxid::ZERO, |oldest| oldest.zxid),
             settings: EnsembleSettings {
                 init_limit: self.plan.init_limit,
                 sync_limit: self.plan.sync_limit,
@@ -418,8 +418,10 @@ impl World {
     /// The disk is replaced by an empty one.
     pub(crate) fn wipe(&mut self, host: usize) {
         say!(self, self.hosts[host].name, "gets an empty disk");
-        self.hosts[host].disk.wipe();
-        self.hosts[host].amnesia = Some(self.reference.last());
+        let machine = &mut self.hosts[host];
+        machine.forgot = machine.disk.last().max(machine.forgot);
+        machine.disk.wipe();
+        machine.amnesia = Some(self.reference.last().max(machine.forgot));
         self.checks.on_wipe(host);
     }
 

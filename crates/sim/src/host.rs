@@ -154,6 +154,8 @@ pub(crate) struct Host {
     pub(crate) dies_after: Option<u64>,
     /// Lost its disk, and has not got back what was committed then.
     pub(crate) amnesia: Option<Zxid>,
+    /// What its disk held when it lost it: acknowledgements of that may still be on their way.
+    pub(crate) forgot: Zxid,
     pub(crate) known: Known,
 }
 

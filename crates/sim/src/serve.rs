@@ -129,7 +129,7 @@ impl World {
             self.checks.seen(session, self.queue.now());
         }
         if is_leading && at > 0 {
-            self.checks.heard(session, self.queue.now());
+            self.checks.heard(host, session, self.queue.now());
         }
         self.answer(host, conn, out);
         for submission in submit {

@@ -161,6 +161,7 @@ impl World {
             wanted: true,
             dies_after: None,
             amnesia: None,
+            forgot: Zxid::ZERO,
             known: Known::default(),
         };
         let mut rng = Rng::new(seed, 2);

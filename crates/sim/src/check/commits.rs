@@ -1,6 +1,7 @@
 //! What is committed: by a quorum's disks, in one order, everywhere the same; and who may lead.
 
 use super::{Checks, Context};
+use crate::host::Host;
 use node::Role;
 use proto::Zxid;
 use proto::peer::Entry;
@@ -78,8 +79,9 @@ impl Checks {
         context.require("LeaderLogCompleteness", has_all, || {
             format!("{name} leads epoch {epoch} without {last}, which is committed")
         });
-        for heard in self.heard.values_mut() {
-            *heard = context.now;
+        // Every session has its whole timeout ahead of it.
+        for session in context.reference.sessions.keys() {
+            self.heard.insert((host, *session), context.now);
         }
     }
 
@@ -108,7 +110,9 @@ impl Checks {
     }
 
     fn check_quorum(&self, zxid: Zxid, entry: &Entry, name: &str, context: &mut Context<'_>) {
-        let holds = |host: &&crate::host::Host| host.disk.durable.holds(zxid, entry);
+        let holds = |host: &&Host| {
+            host.disk.durable.holds(zxid, entry) || host.amnesia.is_some() && zxid <= host.forgot
+        };
         let holders: BTreeSet<_> = context.hosts.iter().filter(holds).map(|host| host.id).collect();
         context.require("CommitQuorum", context.config.quorum().contains(&holders), || {
             format!("{name} commits {zxid}, which only the disks of {holders:?} have")

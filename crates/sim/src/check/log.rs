@@ -56,7 +56,7 @@ impl Checks {
         context.require("PrimaryIntegrity", has, || {
             format!("{name} broadcasts {zxid} without having {earlier}, which is committed")
         });
-        self.check_expiry(zxid, entry, context);
+        self.check_expiry(host, zxid, entry, context);
         self.proposed.insert(zxid, entry.clone());
     }
 }

@@ -50,8 +50,8 @@ pub(crate) struct Checks {
     leads: Vec<Option<u32>>,
     /// The highest epochs each disk ever held.
     epochs: Vec<(u32, u32)>,
-    /// When the leader last heard of a session.
-    heard: BTreeMap<SessionId, Time>,
+    /// When a member, as a leader, last heard of a session.
+    heard: BTreeMap<(usize, SessionId), Time>,
     /// When any member last did.
     seen: BTreeMap<SessionId, Time>,
 }
@@ -105,7 +105,7 @@ impl Checks {
             PacketKind::NewLeader => known.syncing = false,
             PacketKind::LeaderInfo => known.promised = packet.zxid.epoch(),
             // As in the reference, a forwarded request does not postpone its session's end.
-            PacketKind::Ping | PacketKind::Revalidate => self.hear_of(packet, now),
+            PacketKind::Ping | PacketKind::Revalidate => self.hear_of(host, packet, now),
             _ => {}
         }
     }

@@ -8,8 +8,8 @@ use proto::{Reader, SessionId, Zxid};
 
 impl Checks {
     /// The leader has heard from a session.
-    pub(crate) fn heard(&mut self, session: SessionId, now: Time) {
-        self.heard.insert(session, now);
+    pub(crate) fn heard(&mut self, host: usize, session: SessionId, now: Time) {
+        self.heard.insert((host, session), now);
     }
 
     /// Any member has.
@@ -18,10 +18,10 @@ impl Checks {
     }
 
     /// A learner tells its leader of sessions.
-    pub(super) fn hear_of(&mut self, packet: &Packet, now: Time) {
+    pub(super) fn hear_of(&mut self, host: usize, packet: &Packet, now: Time) {
         let mut from = Reader::new(packet.data.as_deref().unwrap_or_default());
         while let Ok(session) = from.i64() {
-            self.heard.insert(SessionId(session), now);
+            self.heard.insert((host, SessionId(session)), now);
             if packet.kind != PacketKind::Ping || from.i32().is_err() {
                 break;
             }
@@ -30,17 +30,17 @@ impl Checks {
 
     /// A leader ends a session of its own accord: its timeout must have passed since it heard of it, on
     /// its clock, which may run a tenth fast.
-    pub(super) fn check_expiry(&mut self, zxid: Zxid, entry: &Entry, context: &mut Context<'_>) {
+    pub(super) fn check_expiry(&mut self, host: usize, zxid: Zxid, entry: &Entry, context: &mut Context<'_>) {
         let Ok((header, txn, _)) = decode_entry(entry) else { return };
         let session = header.client_id;
         if let Txn::CreateSession(_) = txn {
-            self.heard.insert(session, context.now);
+            self.heard.insert((host, session), context.now);
         }
         if !matches!(txn, Txn::CloseSession(_)) || header.cxid != 0 {
             return;
         }
         let timeout = context.reference.tree().sessions().find(|(id, _)| *id == session);
-        let (Some((_, timeout_ms)), Some(heard)) = (timeout, self.heard.get(&session)) else { return };
+        let (Some((_, timeout_ms)), Some(heard)) = (timeout, self.heard.get(&(host, session))) else { return };
         let silence = context.now - heard;
         let allowed = u64::from(timeout_ms.unsigned_abs()) * MS * 10 / 11;
         context.require("ExpiryBound", silence + 2 * MS >= allowed, || {

@@ -174,7 +174,7 @@ impl Reference {
             verdict.require(now, "FifoClient", xid > before, || {
                 format!("request {session}/{xid} took effect after {before}")
             });
-            let mut skipped = self.asked.range((session, before + 1)..(session, xid));
+            let mut skipped = self.asked.range((session, before.saturating_add(1).min(xid))..(session, xid));
             if let Some(((_, lost), _)) = skipped.find(|(_, a)| a.connection == connection && !a.settled) {
                 let what = format!("request {session}/{xid} took effect, {lost} before it did not");
                 verdict.fail(now, "FifoClient", what);
