@@ -270,6 +270,44 @@ fn hc_03_a_leader_that_cannot_be_reached_is_given_up_within_a_second() {
 }
 
 #[test]
+fn hc_143_an_appointed_leader_may_not_know_yet() {
+    for appointed in [false, true] {
+        let mut a = Attempt::new(4, 4, z(4, 7));
+        let start = LearnerStart {
+            me: ServerId(2),
+            observes: false,
+            accepted_epoch: 4,
+            current_epoch: 4,
+            last_logged: z(4, 7),
+            config_version: 0,
+            appointed,
+            wants_snapshot: false,
+        };
+        let settings =
+            LearnerSettings { tick_ms: 2000, init_limit: 10, sync_limit: 5, connect_retry_ms: 100 };
+        a.wire.dialed = 0;
+        a.learner = Learner::new(ServerId(1), Vec::new(), start, settings, 0, &mut a.wire);
+        a.learner.on_dialed(0, Some(LINK), &mut a.events, &mut a.wire);
+        a.learner.on_closed(1, &mut a.events, &mut a.wire);
+        a.learner.on_tick(200, &mut a.events, &mut a.wire);
+        assert_eq!((a.wire.dialed, a.failed()), if appointed { (2, false) } else { (1, true) });
+    }
+}
+
+#[test]
+fn a_membership_in_force_comes_with_the_one_who_leads() {
+    let mut a = Attempt::following(z(4, 7));
+    a.packet(K::Proposal, z(5, 1));
+    let packet = Packet::with(K::CommitAndActivate, z(5, 1), 3i64.to_be_bytes());
+    a.learner.on_packet(0, packet, &mut a.events, &mut a.wire);
+    assert!(a.events.contains(&E::Activate { zxid: z(5, 1), leader: ServerId(3) }));
+    assert!(!a.failed());
+    a.packet(K::Proposal, z(5, 2));
+    a.packet(K::CommitAndActivate, z(5, 2));
+    assert!(a.failed(), "nobody was named");
+}
+
+#[test]
 fn hc_47_silence_is_borne_for_init_limit_first_and_sync_limit_later() {
     let mut a = Attempt::acknowledged(z(4, 7));
     a.learner.on_tick(1000, &mut a.events, &mut a.wire);

@@ -94,10 +94,13 @@ impl Node {
             ensemble.last_seen = Some(config);
             self.ledger.record(Record::Config { text, committed: false }, out);
         } else {
-            // The leader knows of none: what was staged here was never committed.
+            // The leader knows of none: what was staged here was never committed. On disk an older one does
+            // not take the place of a newer one that is staged, so it is staged first.
             ensemble.last_seen = None;
-            let text = ensemble.config.to_text();
-            self.ledger.record(Record::Config { text, committed: true }, out);
+            for committed in [false, true] {
+                let text = ensemble.config.to_text();
+                self.ledger.record(Record::Config { text, committed }, out);
+            }
         }
         ensemble.announce(out);
     }

@@ -45,6 +45,11 @@ impl Electorate {
         self.committed.is_voter(id)
     }
 
+    /// Whether this one observes. Who is in no membership follows, without a vote.
+    pub(super) fn observes(&self, id: ServerId) -> bool {
+        self.committed.observes(id)
+    }
+
     /// Whether these decide, under every membership in force.
     pub(super) fn is_quorum(&self, servers: &BTreeSet<ServerId>) -> bool {
         self.quorums.iter().all(|quorum| quorum.contains(servers))

@@ -162,6 +162,8 @@ impl Election {
         }
         let ballot = Ballot::of(vote);
         let is_looking = ballot.state == PeerState::Looking;
+        // Who votes in a membership that is only proposed names nobody at first; its round counts all the same.
+        let is_undecided = is_looking && ballot.candidate == Candidate::NOBODY;
         if !self.around.electorate.is_voter(from) {
             // Answering what is itself an answer would never end.
             if is_looking {
@@ -181,7 +183,7 @@ impl Election {
                 let is_behind = is_looking && ballot.round < looking.round;
                 if is_behind {
                     self.answer(from, out);
-                } else if self.around.electorate.is_voter(ballot.candidate.leader) {
+                } else if self.around.electorate.is_voter(ballot.candidate.leader) || is_undecided {
                     let outcome = looking.on_vote(&self.around, now_ms, from, ballot);
                     self.perform(outcome, out);
                 }
@@ -330,8 +332,8 @@ impl Election {
         let me = self.around.me;
         match settled.vote.leader == me {
             true => PeerState::Leading,
-            false if self.around.electorate.is_committed_voter(me) => PeerState::Following,
-            false => PeerState::Observing,
+            false if self.around.electorate.observes(me) => PeerState::Observing,
+            false => PeerState::Following,
         }
     }
 }

@@ -1,8 +1,9 @@
 //! The memberships of an election: those in force, and those that come with votes.
 
-use crate::server::{OF_FIVE, OF_THREE, Server, config, looking, text};
+use crate::server::{OF_FIVE, OF_THREE, Server, config, following, leading, looking, text};
+use proto::Zxid;
 use proto::peer::{Notification, PeerState};
-use zab::Decision;
+use zab::{Decision, ServerId};
 
 #[test]
 fn two_memberships_in_force_have_to_agree_both() {
@@ -76,4 +77,47 @@ fn memberships_that_are_older_or_make_no_sense_or_come_too_late_are_not_offered(
     }
     assert_eq!(hear(&mut server, 2, ""), None);
     assert_eq!(hear(&mut server, 1, &text(&OF_FIVE, &[], 9)), None, "it leads by now");
+}
+
+#[test]
+fn hc_139_who_votes_only_in_the_next_membership_names_nobody_and_its_round_counts() {
+    let (old, new) = (text(&OF_THREE, &[], 1), text(&[3, 4, 5], &[], 2));
+    let both = |id| {
+        let mut server = Server::new(id, &old);
+        server.election.set_config(config(&old), Some(config(&new)));
+        server
+    };
+    let mut joiner = both(4);
+    joiner.start(0, 9);
+    let (_, undecided) = joiner.out.iter().find(|(to, _)| to.0 == 3).unwrap().clone();
+    assert_eq!((undecided.leader, undecided.round), (i64::MIN, 1));
+    let mut voter = both(3);
+    voter.start(0, 9);
+    voter.told();
+    assert_eq!(voter.hear(4, Notification { round: 7, ..undecided }), None);
+    assert_eq!(voter.election.round(), 7, "or the two would look past each other for ever");
+    assert!(voter.told().contains(&(4, (PeerState::Looking, 7, 0, 9, 3))));
+}
+
+#[test]
+fn who_is_in_no_membership_follows_without_a_vote() {
+    let mut guest = Server::looking(9, &OF_THREE, 0, 9);
+    guest.hear(2, following(1, 0, 9, 3));
+    assert_eq!(guest.hear(3, leading(1, 0, 9, 3)), Some(Decision::Follow(ServerId(3))));
+    guest.told();
+    guest.hear(1, looking(1, 0, 0, 1));
+    assert_eq!(guest.told(), [(1, (PeerState::Following, 1, 0, 9, 3))]);
+}
+
+#[test]
+fn an_appointed_leader_is_named_to_those_who_look() {
+    let mut server = Server::looking(1, &OF_THREE, 4, 9);
+    server.told();
+    server.election.appoint(ServerId(2), Zxid(11), 4);
+    assert_eq!(server.election.take_decision(), None);
+    server.hear(3, looking(1, 4, 9, 3));
+    assert_eq!(server.told(), [(3, (PeerState::Following, 1, 4, 11, 2))]);
+    server.election.appoint(ServerId(1), Zxid(11), 4);
+    server.hear(3, looking(1, 4, 9, 3));
+    assert_eq!(server.told()[0].1.0, PeerState::Leading);
 }
