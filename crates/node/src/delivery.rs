@@ -4,7 +4,7 @@ use crate::peer::Role;
 use proto::peer::{Entry, Notification, Packet};
 use proto::{SessionId, Zxid};
 use tree::{QuotaWarning, Tree};
-use zab::{Address, Config, LinkId, Record, ServerId, Transport};
+use zab::{Address, LinkId, Record, ServerId, Transport};
 
 /// A client connection. Drivers choose the numbers and never use one again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -86,12 +86,6 @@ pub trait Outbox: Transport {
     /// The member does something else now: for the operator's log. No snapshot may span this.
     fn role_changed(&mut self, role: Role, why: &str) {
         let _ = (role, why);
-    }
-
-    /// The memberships in force are others now: the committed one, and a newer one that may become so. Peers
-    /// are found where these say, and may connect.
-    fn membership_changed(&mut self, config: &Config, last_seen: Option<&Config>) {
-        let _ = (config, last_seen);
     }
 
     /// This member's tree differs from its leader's after this transaction (HC-111).

@@ -20,10 +20,9 @@ impl Ensemble {
         self.last_seen.as_ref().filter(|seen| self.settings.reconfig && seen.version > self.config.version)
     }
 
-    /// Tells everybody who has to know of the memberships in force.
-    fn announce(&mut self, out: &mut impl Outbox) {
+    /// Elections go by the memberships in force; drivers learn of them as they record them.
+    fn hold_elections_under_these(&mut self) {
         self.election.set_config(self.config.clone(), self.last_seen.clone());
-        out.membership_changed(&self.config, self.last_seen.as_ref());
     }
 }
 
@@ -102,7 +101,7 @@ impl Node {
                 self.ledger.record(Record::Config { text, committed }, out);
             }
         }
-        ensemble.announce(out);
+        ensemble.hold_elections_under_these();
     }
 
     /// A proposal may bring a membership.
@@ -127,7 +126,7 @@ impl Node {
         let before = std::mem::replace(&mut ensemble.config, config);
         ensemble.last_seen = ensemble.staged().cloned();
         self.ledger.record(Record::Config { text, committed: true }, out);
-        ensemble.announce(out);
+        ensemble.hold_elections_under_these();
         Some(before)
     }
 
