@@ -7,6 +7,8 @@ mod ensemble;
 
 use client::Client;
 use ensemble::{Cluster, eventually};
+use std::io::Write;
+use std::net::TcpStream;
 
 #[test]
 fn three_servers_elect_a_leader_and_a_write_to_any_is_read_from_all() {
@@ -99,4 +101,40 @@ fn a_server_that_begins_with_nothing_gets_a_snapshot_while_writes_go_on() {
     written.push("/n2999".into());
     cluster.stop(0);
     expect_on_all(&cluster, &written);
+}
+
+#[test]
+fn hc_08_a_port_for_peers_that_cannot_be_had_ends_the_start_loudly() {
+    let mut cluster = Cluster::new(3, 23230);
+    let taken = std::net::TcpListener::bind("127.0.0.1:23231").unwrap();
+    let mut config = cluster.config(0);
+    config.ensemble.as_mut().unwrap().election_bind_retry = 1;
+    let refused = cluster.try_start(0, config).map_err(|error| error.to_string());
+    assert!(refused.unwrap_err().contains("127.0.0.1:23231"));
+    drop(taken);
+    cluster.start(0);
+}
+
+#[test]
+fn hc_161_noise_on_the_ports_for_peers_disturbs_nobody_who_is_at_work() {
+    let mut cluster = Cluster::new(3, 23240);
+    cluster.start_all();
+    write_somewhere(&cluster, "/before");
+    let mut client = eventually("a session", || Client::connect(cluster.address(0)));
+    for round in 0..50u8 {
+        let mut held = Vec::new();
+        for port in 23240..23246 {
+            let mut stream = TcpStream::connect(("127.0.0.1", port)).unwrap();
+            // Whoever is hung up on while it still writes has been answered too.
+            let _ = match round % 4 {
+                0 => stream.write_all(b"GET / HTTP/1.1\r\n\r\n"),
+                1 => stream.write_all(&[0x16, 3, 1, 2, 0, 1, 0, 1, 0xfc, 3, 3]),
+                2 => stream.write_all(&[0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0, 0, 0]),
+                _ => stream.write_all(&[round.wrapping_mul(37); 3000]),
+            };
+            held.push(stream);
+        }
+        assert_eq!(client.create(&format!("/n{round}")).unwrap().err, 0);
+    }
+    expect_on_all(&cluster, &["/n0".into(), "/n49".into()]);
 }

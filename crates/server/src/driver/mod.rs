@@ -2,8 +2,10 @@
 //!
 //! * A few [`event_loop`]s own the connections: they read frames, let each connection answer what it
 //!   can, and hand the rest to the node in batches.
-//! * One log thread ([`log`]) makes entries durable, one sync for all that waits, and wakes the loop
+//! * One log thread ([`log`]) makes entries durable, one sync for all that waits, and wakes the thread
 //!   that waits for it, which tells the node: the next batch is written while this one is applied.
+//! * One peer thread ([`peers`]) owns the sockets between members of an ensemble, and keeps the node's
+//!   time there; alone, the first event loop does.
 //! * Snapshots, purging and four-letter words run on threads of their own, off both paths.
 //!
 //! The node sits behind a mutex and is stepped by whoever has an input for it. A thread of its own
