@@ -29,6 +29,8 @@ const UNANSWERED_MAX: std::time::Duration = std::time::Duration::from_secs(5);
 const OLD_HELLO: usize = 8;
 /// Bytes one read brings.
 const READ_BYTES: usize = 16 << 10;
+/// Reads in a row from one connection before the others get their turn.
+const READS_PER_TURN: usize = 8;
 
 /// One election connection.
 #[derive(Debug)]
@@ -58,6 +60,8 @@ type Ended = Result<(), String>;
 pub(super) struct Lines {
     pub(super) voters: Voters,
     lines: BTreeMap<usize, Line>,
+    /// Connections that may have more to be read.
+    runnable: Vec<usize>,
     hello: Vec<u8>,
     hello_ms: u64,
     keep_alive: bool,
@@ -71,6 +75,7 @@ impl Lines {
         Self {
             voters: Voters::new(settings.me, &settings.others),
             lines: BTreeMap::new(),
+            runnable: Vec::new(),
             hello: Hello { server_id: settings.me.0, addresses }.to_bytes(),
             hello_ms: settings.hello_ms,
             keep_alive: settings.keep_alive,
@@ -228,10 +233,23 @@ impl Lines {
         }
     }
 
-    /// Reads what there is.
+    /// Whether there is something to read that no event announces.
+    pub(super) fn has_work(&self) -> bool {
+        !self.runnable.is_empty()
+    }
+
+    /// Goes on with those that had more to say than fits into a turn.
+    pub(super) fn serve_rest(&mut self, ground: &mut Ground<'_>) {
+        for token in std::mem::take(&mut self.runnable) {
+            self.serve(token, ground);
+        }
+    }
+
+    /// Reads what there is, as much as fits into a turn.
     fn serve(&mut self, token: usize, ground: &mut Ground<'_>) {
         let mut buffer = [0; READ_BYTES];
-        while let Some(line) = self.lines.get_mut(&token) {
+        for _ in 0..READS_PER_TURN {
+            let Some(line) = self.lines.get_mut(&token) else { return };
             let ended = match line.stream.read(&mut buffer) {
                 Ok(0) => Some(Ok(())),
                 Ok(n) => {
@@ -245,6 +263,9 @@ impl Lines {
             if let Some(ended) = ended {
                 return self.end(token, ended, ground);
             }
+        }
+        if !self.runnable.contains(&token) {
+            self.runnable.push(token);
         }
     }
 

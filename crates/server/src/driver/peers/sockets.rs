@@ -138,6 +138,7 @@ impl Sockets {
             self.on_mail(mail, ground);
         }
         self.links.serve(ground);
+        self.lines.serve_rest(ground);
         self.links.expire(ground);
         self.lines.expire(ground);
         self.dialer.expire(ground.now_ms);
@@ -234,7 +235,7 @@ impl Sockets {
 
     /// How long a turn may wait.
     pub(crate) fn wait_ms(&self, now_ms: u64) -> Option<u64> {
-        if self.links.has_work() || self.pumping || self.peers.has_mail() {
+        if self.links.has_work() || self.lines.has_work() || self.pumping || self.peers.has_mail() {
             return Some(0);
         }
         let deadlines = [

@@ -538,3 +538,29 @@ fn a_new_membership_opens_other_ports_and_finds_other_servers() {
     }
     assert_eq!(end.sockets.take_client_port(), Some(("127.0.0.1".into(), 77)));
 }
+
+#[test]
+fn one_that_never_stops_talking_does_not_keep_the_others_from_being_heard() {
+    let mut one = End::new(1, &[]);
+    let mut call = |id: i64, votes: i64| {
+        let mut stream = TcpStream::connect(one.election).unwrap();
+        let mut bytes = Hello { server_id: id, addresses: vec![("127.0.0.1".into(), 1)] }.to_bytes();
+        for round in 0..votes {
+            let body = vote(round).to_bytes();
+            bytes.extend_from_slice(&(body.len() as u32).to_be_bytes());
+            bytes.extend_from_slice(&body);
+        }
+        stream.set_nonblocking(true).unwrap();
+        let _ = stream.write(&bytes).unwrap();
+        stream
+    };
+    let (_loud, _quiet) = (call(8, 20_000), call(9, 1));
+    let heard = |end: &End, id: i64| {
+        let from = |input: &&PeerInput| matches!(input, PeerInput::Vote { from, .. } if from.0 == id);
+        end.inputs.iter().filter(from).count()
+    };
+    run_until("the quiet one's vote", &mut [&mut one], |ends| heard(ends[0], 9) == 1);
+    let early = heard(&one, 8);
+    run_until("the rest", &mut [&mut one], |ends| heard(ends[0], 8) > early.max(3_000));
+    assert!(early < 3_000, "{early} votes came first");
+}
