@@ -7,8 +7,11 @@ mod ensemble;
 
 use client::Client;
 use ensemble::{Cluster, eventually};
-use std::io::Write;
+use proto::Zxid;
+use proto::peer::{LearnerInfo, Packet, PacketKind};
+use std::io::{Read, Write};
 use std::net::TcpStream;
+use std::time::Duration;
 
 #[test]
 fn three_servers_elect_a_leader_and_a_write_to_any_is_read_from_all() {
@@ -137,4 +140,80 @@ fn hc_161_noise_on_the_ports_for_peers_disturbs_nobody_who_is_at_work() {
         assert_eq!(client.create(&format!("/n{round}")).unwrap().err, 0);
     }
     expect_on_all(&cluster, &["/n0".into(), "/n49".into()]);
+}
+
+/// A learner that speaks by hand.
+struct Learner {
+    stream: TcpStream,
+    input: Vec<u8>,
+}
+
+impl Learner {
+    /// Says hello as an observer without data to whoever leads.
+    fn of_leader(cluster: &Cluster) -> Self {
+        eventually("a leader", || {
+            let ports = cluster.members.members.values().map(|member| member.addresses[0].quorum_port);
+            ports.map(Self::greet).find_map(Result::ok).ok_or("nobody leads")
+        })
+    }
+
+    fn greet(port: u16) -> std::io::Result<Self> {
+        let stream = TcpStream::connect(("127.0.0.1", port))?;
+        stream.set_read_timeout(Some(Duration::from_secs(2)))?;
+        let mut learner = Self { stream, input: Vec::new() };
+        let info = LearnerInfo { server_id: 9, protocol: 0x10000, config_version: 0 };
+        learner.send(&Packet::with(PacketKind::ObserverInfo, Zxid(0), info.to_bytes()))?;
+        assert_eq!(learner.receive()?.kind, PacketKind::LeaderInfo);
+        learner.send(&Packet::with(PacketKind::AckEpoch, Zxid(0), 0i32.to_be_bytes()))?;
+        Ok(learner)
+    }
+
+    fn send(&mut self, packet: &Packet) -> std::io::Result<()> {
+        let mut bytes = Vec::new();
+        packet.encode(&mut bytes);
+        self.stream.write_all(&bytes)
+    }
+
+    fn receive(&mut self) -> std::io::Result<Packet> {
+        loop {
+            if let Some((packet, used)) = Packet::parse(&self.input, 1 << 20).unwrap() {
+                self.input.drain(..used);
+                return Ok(packet);
+            }
+            let mut buffer = [0; 4096];
+            match self.stream.read(&mut buffer)? {
+                0 => return Err(std::io::ErrorKind::UnexpectedEof.into()),
+                n => self.input.extend_from_slice(&buffer[..n]),
+            }
+        }
+    }
+}
+
+#[test]
+fn hc_59_a_learner_that_stops_reading_what_it_lacks_stops_nobody_else() {
+    for (port, force_snapshot, kind) in [(23250, true, PacketKind::Snap), (23260, false, PacketKind::Diff)] {
+        let mut cluster = Cluster::new(3, port);
+        cluster.force_snapshot = force_snapshot;
+        cluster.start_all();
+        let mut client = eventually("a session", || Client::connect(cluster.address(1)));
+        let data = vec![7; 100_000];
+        for n in 0..300 {
+            client.send_create(&format!("/big{n}"), &data).unwrap();
+            assert_eq!(client.reply().unwrap().err, 0);
+        }
+        let stuck: Vec<Learner> = (0..3)
+            .map(|_| {
+                let mut learner = Learner::of_leader(&cluster);
+                assert_eq!(learner.receive().unwrap().kind, kind);
+                learner
+            })
+            .collect();
+        for n in 0..200 {
+            assert_eq!(client.create(&format!("/n{n}")).unwrap().err, 0);
+        }
+        cluster.stop(0);
+        cluster.start(0);
+        expect_on_all(&cluster, &["/n0".into(), "/n199".into()]);
+        drop(stuck);
+    }
 }

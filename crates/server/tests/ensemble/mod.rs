@@ -21,6 +21,8 @@ pub struct Cluster {
     pub members: zab::Config,
     pub disks: Vec<SimDisk>,
     pub servers: Vec<Option<Server>>,
+    /// Whether learners always get a snapshot.
+    pub force_snapshot: bool,
 }
 
 impl Cluster {
@@ -34,7 +36,7 @@ impl Cluster {
             members.members.insert(ServerId(i64::from(n) + 1), member);
         }
         let disks = (0..size).map(|_| SimDisk::new()).collect();
-        Self { members, disks, servers: (0..size).map(|_| None).collect() }
+        Self { members, disks, servers: (0..size).map(|_| None).collect(), force_snapshot: false }
     }
 
     /// The settings of one, counted from 0.
@@ -51,7 +53,7 @@ impl Cluster {
             role: MemberRole::Participant,
             static_file: None,
             dynamic_file: None,
-            settings: EnsembleSettings::default(),
+            settings: EnsembleSettings { force_snapshot: self.force_snapshot, ..EnsembleSettings::default() },
             listen_on_all: false,
             cnx_timeout: Duration::from_secs(5),
             election_read_timeout: Duration::from_secs(1),
