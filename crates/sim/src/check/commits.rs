@@ -90,16 +90,21 @@ impl Checks {
         let known = &context.hosts[host].known;
         let before = context.reference.last();
         let name = context.hosts[host].name.clone();
+        let mut new = Vec::new();
         if known.log_from > before {
+            // It came as a snapshot: whoever still has the last entry in a log has those before it.
             let from = known.log_from;
-            return context.fail(
-                "CommitQuorum",
-                format!("{name} holds everything up to {from} for committed, nobody else did"),
-            );
+            let logs = context.hosts.iter().map(|host| &host.known);
+            let source = logs.filter(|k| k.log_from <= before).find(|k| k.log.binary_search(&from).is_ok());
+            let Some(source) = source else {
+                let what = format!("{name} holds everything up to {from} for committed, nobody else does");
+                return context.fail("CommitQuorum", what);
+            };
+            new.extend(source.log.iter().filter(|zxid| before < **zxid && **zxid <= from));
         }
         let first = known.log.partition_point(|zxid| *zxid <= before);
         let end = known.log.partition_point(|zxid| *zxid <= committed);
-        let new = known.log[first..end].to_vec();
+        new.extend_from_slice(&known.log[first..end]);
         for zxid in new {
             let Some(entry) = self.proposed.get(&zxid).cloned() else {
                 return context.fail("Integrity", format!("{name} commits {zxid}, which nobody broadcast"));

@@ -35,6 +35,7 @@ impl Checks {
         let session = header.client_id;
         if let Txn::CreateSession(_) = txn {
             self.heard.insert((host, session), context.now);
+            self.seen.insert(session, context.now);
         }
         if !matches!(txn, Txn::CloseSession(_)) || header.cxid != 0 {
             return;

@@ -123,6 +123,10 @@ impl Watched {
         if is(EventType::NodeChildrenChanged) || is(EventType::NodeDeleted) {
             found.extend(self.child.remove(path).map(|armed| (armed, true)));
         }
+        // A node that is gone is told once for each list it was named in.
+        if found.is_empty() && self.rearming {
+            return Ok(());
+        }
         if found.is_empty() {
             return Err(format!("event {kind} for {path} ({zxid}) without a watch"));
         }

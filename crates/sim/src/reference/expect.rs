@@ -79,14 +79,22 @@ impl Look<'_> {
     }
 }
 
+/// Whether the request was not looked at, because its session had ended or come another way.
+pub(crate) fn is_turned_away(txn: &Txn) -> bool {
+    let first = match txn {
+        Txn::Multi(parts) => parts.first().unwrap_or(txn),
+        txn => txn,
+    };
+    let codes = [ErrorCode::SessionExpired.code(), ErrorCode::SessionMoved.code()];
+    matches!(first, Txn::Error(code) if codes.contains(code))
+}
+
 /// Compares a decided transaction with what the request had to come to.
 ///
 /// # Errors
 /// The difference, in words.
 pub(crate) fn check(ask: &Ask, session: i64, txn: &Txn, model: &Model) -> Result<(), String> {
-    if let Txn::Error(code) = txn
-        && [ErrorCode::SessionExpired.code(), ErrorCode::SessionMoved.code()].contains(code)
-    {
+    if is_turned_away(txn) {
         return Ok(());
     }
     let mut look = Look { model, over: Overlay::default() };

@@ -142,6 +142,7 @@ impl Reference {
                 }
             }
             Txn::Error(_) => {}
+            Txn::Multi(parts) if parts.iter().any(|part| matches!(part, Txn::Error(_))) => {}
             _ if session == SessionId::NONE => {}
             _ => {
                 let lives = self.sessions.get(&session).is_some_and(|life| life.ended.is_none());
@@ -164,6 +165,9 @@ impl Reference {
         if std::mem::replace(&mut asked.settled, true) {
             let what = format!("request {session}/{xid} took effect twice, by {}", header.zxid);
             return verdict.fail(now, "FifoClient", what);
+        }
+        if expect::is_turned_away(txn) {
+            return;
         }
         let connection = asked.connection;
         if let Err(what) = expect::check(&asked.ask, session.0, txn, &self.model) {
