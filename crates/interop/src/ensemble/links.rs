@@ -216,14 +216,17 @@ impl Proxy {
             }
             let Ok(caller) = caller else { continue };
             let proxy = self.clone();
-            // A connection that fails is closed; that is all there is to tell.
-            std::thread::spawn(move || drop(proxy.carry(caller)));
+            std::thread::spawn(move || {
+                // A connection that fails is closed; that is all there is to tell.
+                let _ = proxy.carry(&caller);
+                let _ = caller.shutdown(Shutdown::Both);
+            });
         }
     }
 
-    fn carry(&self, mut caller: TcpStream) -> io::Result<()> {
+    fn carry(&self, caller: &TcpStream) -> io::Result<()> {
         let (there, back) = (&self.ways[&(self.from, self.to)], &self.ways[&(self.to, self.from)]);
-        there.adopt(&caller)?;
+        there.adopt(caller)?;
         // A connection takes packets both ways.
         if !there.pass(&self.over) || !back.pass(&self.over) {
             return Ok(());
@@ -234,6 +237,7 @@ impl Proxy {
         called.set_nodelay(true)?;
         std::thread::scope(|scope| {
             let (mut from_called, mut to_caller) = (called.try_clone()?, caller.try_clone()?);
+            let mut caller = caller.try_clone()?;
             scope.spawn(move || pump(&mut from_called, &mut to_caller, back, &self.over));
             if let Some(callback) = self.callback {
                 let greeting = readdress(&mut caller, callback);
@@ -342,6 +346,18 @@ mod tests {
         assert!(matches!(again.read(&mut [0; 1]), Ok(0) | Err(_)));
         links.heal();
         connected(&links, &quorum);
+    }
+
+    #[test]
+    fn a_member_that_is_not_there_closes_connections() {
+        let (links, _quorum, _election) = pair();
+        let mut caller = TcpStream::connect(links.address(2, 1, Port::Quorum)).expect("the proxy listens");
+        caller.set_read_timeout(Some(Duration::from_secs(10))).expect("a timeout");
+        let closed = match caller.read(&mut [0; 1]) {
+            Ok(n) => n == 0,
+            Err(error) => crate::client::is_close(&error),
+        };
+        assert!(closed);
     }
 
     #[test]

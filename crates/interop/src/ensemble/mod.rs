@@ -232,7 +232,7 @@ impl Ensemble {
         self.await_serving(&all)?;
         match self.leader() {
             Some(id) if id == leader => Ok(()),
-            other => Err(io::Error::other(format!("{leader} was to lead, not {other:?}"))),
+            other => Err(io::Error::other(format!("{leader} was to lead, not {other:?}\n{}", self.logs(40)))),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Processes that die, stop in their tracks, and come back.
 
+use std::fs;
 use std::io;
 use std::time::{Duration, Instant};
 
@@ -20,6 +21,7 @@ pub(crate) fn scenarios() -> Vec<Scenario> {
         Scenario::new("leader-paused", &[Kind::Zabra], leader_paused),
         Scenario::new("restart-storm", &[Kind::Zabra], restart_storm),
         Scenario::new("five-two-killed", &[Kind::Zabra], five_two_killed),
+        Scenario::new("a-loss-is-noticed", &[Kind::Zabra], a_loss_is_noticed),
     ]
 }
 
@@ -91,6 +93,23 @@ fn five_two_killed(cx: &mut Cx) -> io::Result<()> {
         Ok(())
     })?;
     trial.judge()
+}
+
+/// The judge's own test: all servers forget everything, and it has to say so.
+fn a_loss_is_noticed(cx: &mut Cx) -> io::Result<()> {
+    let mut trial = Trial::start(&cx.cast(&THREE), Wiring::Direct)?;
+    trial.under_load(&mut cx.rng, |_, watch| watch.await_progress(100))?;
+    let ensemble = &mut trial.ensemble;
+    for id in ensemble.ids() {
+        ensemble.kill(id);
+        fs::remove_dir_all(ensemble.member_dir(id).join("data/version-2"))?;
+    }
+    ensemble.start()?;
+    match trial.judge() {
+        Err(error) if error.to_string().contains("the end is wrong") => Ok(()),
+        Err(error) => Err(error),
+        Ok(()) => Err(io::Error::other("everything was lost and the judge saw nothing")),
+    }
 }
 
 /// A leader that sleeps through its own deposition must not acknowledge anything when it wakes up.
