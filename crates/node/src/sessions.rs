@@ -21,6 +21,9 @@ pub(crate) enum Owner {
     Conn(ConnId),
     /// A learner.
     Link(LinkId),
+    /// Whoever had it is gone. What that one forwarded may still come, and is late: the session goes on
+    /// where it is taken up again (HC-74).
+    Nobody,
 }
 
 /// Who knows a session.
@@ -199,7 +202,7 @@ impl Sessions {
         if let Some(session) = self.by_id.get_mut(&id)
             && session.owner == Some(Owner::Conn(conn))
         {
-            session.owner = None;
+            session.owner = Some(Owner::Nobody);
         }
     }
 
@@ -212,8 +215,8 @@ impl Sessions {
         }
     }
 
-    /// Whether requests of a session may come this way; a session without an owner belongs to whoever asks
-    /// first.
+    /// Whether requests of a session may come this way; a session that never had an owner belongs to whoever
+    /// asks first.
     pub(crate) fn owns(&mut self, id: SessionId, owner: Owner) -> bool {
         self.by_id.get_mut(&id).is_some_and(|session| *session.owner.get_or_insert(owner) == owner)
     }
@@ -221,7 +224,7 @@ impl Sessions {
     /// An owner is gone; its sessions live on until their deadlines.
     pub(crate) fn disown(&mut self, owner: Owner) {
         for session in self.by_id.values_mut().filter(|session| session.owner == Some(owner)) {
-            session.owner = None;
+            session.owner = Some(Owner::Nobody);
         }
     }
 

@@ -182,7 +182,11 @@ impl Election {
             Phase::Looking(looking) => {
                 let is_behind = is_looking && ballot.round < looking.round;
                 if is_behind {
-                    self.answer(from, out);
+                    // One without a vote has nothing to tell, and a voter who waits for data answers every
+                    // time: the two would never end.
+                    if self.around.electorate.is_voter(self.around.me) {
+                        self.answer(from, out);
+                    }
                 } else if self.around.electorate.is_voter(ballot.candidate.leader) || is_undecided {
                     let outcome = looking.on_vote(&self.around, now_ms, from, ballot);
                     self.perform(outcome, out);
