@@ -542,7 +542,7 @@ fn a_new_membership_opens_other_ports_and_finds_other_servers() {
 #[test]
 fn one_that_never_stops_talking_does_not_keep_the_others_from_being_heard() {
     let mut one = End::new(1, &[]);
-    let mut call = |id: i64, votes: i64| {
+    let call = |id: i64, votes: i64| {
         let mut stream = TcpStream::connect(one.election).unwrap();
         let mut bytes = Hello { server_id: id, addresses: vec![("127.0.0.1".into(), 1)] }.to_bytes();
         for round in 0..votes {
