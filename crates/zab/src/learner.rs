@@ -238,6 +238,13 @@ impl Learner {
         events.push(LearnerEvent::Fail("the leader's connection is gone".into()));
     }
 
+    /// A snapshot is coming on this learner's link, and gets on.
+    pub fn on_progress(&mut self, now_ms: u64) {
+        if self.stage == Stage::AwaitingSnapshot {
+            self.heard_ms = now_ms;
+        }
+    }
+
     /// A packet has come on this learner's link.
     pub fn on_packet(
         &mut self,
@@ -316,8 +323,6 @@ impl Learner {
             Record::CurrentEpoch(epoch) if self.stage == Stage::StoringEpoch && *epoch == self.epoch => {
                 self.stage = Stage::Ready;
                 self.send(out, Packet::new(PacketKind::Ack, Zxid::new(self.epoch, 0)));
-                let committed = self.committed;
-                self.unacked.retain(|zxid| *zxid > committed);
                 self.acknowledge(out);
             }
             _ => {}
@@ -392,6 +397,10 @@ impl Learner {
             return Err(format!("NEWLEADER of {zxid} in epoch {}", self.epoch));
         }
         self.stage = Stage::StoringEpoch;
+        // The acknowledgement of this packet stands for what is committed by now. Whatever comes to be so
+        // later is acknowledged by itself, also when its commit is quicker than the disk: leaders wait for it.
+        let committed = self.committed;
+        self.unacked.retain(|zxid| *zxid > committed);
         if let Some(text) = data.filter(|text| text.len() > 1) {
             events.push(LearnerEvent::Membership(text));
         }

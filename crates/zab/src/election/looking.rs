@@ -148,7 +148,10 @@ impl Looking {
         let mut is_news = self.established.record(from, vote);
         if vote.round == self.round {
             // As in the reference, a vote in this table is matched by its leader alone.
-            is_news |= self.votes.record(from, Ballot { version: 0, ..vote });
+            // One that has said so before certainly follows what the one it names is now.
+            if !self.votes.foresaw(from, &vote) {
+                is_news |= self.votes.record(from, Ballot { version: 0, ..vote });
+            }
             if self.is_led_in_round(around, &vote) {
                 return Outcome { announce: false, elected: Some(joined) };
             }

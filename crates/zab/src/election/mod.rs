@@ -189,7 +189,16 @@ impl Election {
                     }
                 } else if self.around.electorate.is_voter(ballot.candidate.leader) || is_undecided {
                     let outcome = looking.on_vote(&self.around, now_ms, from, ballot);
+                    // Whoever still wants somebody worse may have missed this proposal: what was sent while
+                    // the other one had a leader, or waited for its log, is lost.
+                    let is_outbid = is_looking
+                        && !outcome.announce
+                        && ballot.round == looking.round
+                        && self.around.electorate.prefers(looking.proposal, ballot.candidate);
                     self.perform(outcome, out);
+                    if is_outbid && matches!(self.phase, Phase::Looking(_)) {
+                        self.answer(from, out);
+                    }
                 }
             }
         }

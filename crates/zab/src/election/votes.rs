@@ -88,6 +88,13 @@ impl Tally {
         self.0.iter().filter(|(_, other)| other.agrees(ballot)).map(|(from, _)| *from).collect()
     }
 
+    /// Whether a server that now follows said while it looked, in the same round, whom it wants.
+    pub(super) fn foresaw(&self, from: ServerId, ballot: &Ballot) -> bool {
+        let looked = Ballot { state: PeerState::Looking, ..*ballot };
+        let said = |known: &Ballot| known.state == PeerState::Looking && known.agrees(&looked);
+        ballot.state == PeerState::Following && self.0.get(&from).is_some_and(said)
+    }
+
     /// Whether a server was last heard to do this.
     pub(super) fn is_in(&self, from: ServerId, state: PeerState) -> bool {
         self.0.get(&from).is_some_and(|ballot| ballot.state == state)

@@ -36,6 +36,8 @@ pub(super) struct Learner {
     pub(super) stage: Stage,
     /// Whether transactions are sent to it as they come.
     pub(super) forwards: bool,
+    /// Whether it is, or was, synchronized by a snapshot.
+    pub(super) by_snapshot: bool,
     /// The last transaction sent to it.
     pub(super) sent: Zxid,
     /// What NEWLEADER stands for: everything committed that was sent before it.
@@ -54,6 +56,7 @@ impl Leader {
             follows: false,
             stage: Stage::Silent,
             forwards: false,
+            by_snapshot: false,
             sent: Zxid::ZERO,
             synced_to: Zxid::ZERO,
             acked: Zxid::ZERO,
@@ -97,6 +100,15 @@ impl Leader {
         }
     }
 
+    /// A snapshot is on its way on this link, and gets on: its learner has no time to say anything.
+    pub fn on_progress(&mut self, now_ms: u64, link: LinkId) {
+        if let Some(learner) = self.learners.get_mut(&link)
+            && learner.stage == Stage::Syncing
+        {
+            learner.heard_ms = now_ms;
+        }
+    }
+
     /// A packet has come. What makes no sense here ends the link.
     pub fn on_packet(
         &mut self,
@@ -113,7 +125,9 @@ impl Leader {
             (PacketKind::FollowerInfo | PacketKind::ObserverInfo, Stage::Silent) => {
                 self.on_info(link, &packet, events, out)
             }
-            (PacketKind::AckEpoch, Stage::Known) => self.on_ack_epoch(link, &packet, events, out),
+            (PacketKind::AckEpoch, Stage::Known) if self.phase > Phase::AcceptingEpoch => {
+                self.on_ack_epoch(link, &packet, events, out)
+            }
             (PacketKind::Ack, Stage::Syncing | Stage::Ready | Stage::Serving) => {
                 self.on_ack(now_ms, link, packet.zxid, events, out)
             }
@@ -153,6 +167,9 @@ impl Leader {
             return None;
         }
         let id = ServerId(info.server_id);
+        if id == self.me {
+            return None;
+        }
         let older = self.learners.iter().find(|(other, l)| **other != link && l.id == id);
         if let Some(older) = older.map(|(other, _)| *other) {
             self.drop_learner(older, events, out);
@@ -197,10 +214,12 @@ impl Leader {
     ) -> Option<()> {
         let current = Reader::new(packet.data.as_deref()?).i32().ok()?;
         let last = packet.zxid;
-        let (votes, established) = (self.votes(self.learners.get(&link)?.id), self.is_established());
+        let votes = self.votes(self.learners.get(&link)?.id);
         let learner = self.learners.get_mut(&link)?;
         let theirs = (i64::from(current), last);
-        if current >= 0 && theirs > (i64::from(self.summary.0), self.summary.1) && !established && votes {
+        // Once a quorum has confirmed this history, what somebody else has beyond it was never committed.
+        let undecided = self.phase == Phase::Acknowledging;
+        if current >= 0 && theirs > (i64::from(self.summary.0), self.summary.1) && undecided && votes {
             let why = format!("server {} has a newer history: epoch {current}, zxid {last}", learner.id);
             events.push(LeaderEvent::StepDown(why));
             return None;
@@ -214,7 +233,7 @@ impl Leader {
             self.epoch_acks.insert(id);
         }
         if self.phase >= Phase::Synchronization {
-            self.synchronize(link, None, out);
+            self.synchronize(link, None, events, out);
         } else {
             self.decide_history(events);
         }
@@ -226,6 +245,7 @@ impl Leader {
         &mut self,
         link: LinkId,
         read: Option<Option<Vec<(Zxid, Entry)>>>,
+        events: &mut Vec<LeaderEvent>,
         out: &mut impl Transport,
     ) {
         let Some(learner) = self.learners.get(&link) else { return };
@@ -248,6 +268,11 @@ impl Leader {
         } else {
             Plan::Snapshot
         };
+        let by_snapshot = chosen == Plan::Snapshot;
+        if !follows && self.is_crowded(by_snapshot) {
+            // It comes again; the others have their time (HC-172).
+            return self.drop_learner(link, events, out);
+        }
         let from = match chosen {
             Plan::Diff { after } => {
                 out.send(link, Packet::new(PacketKind::Diff, self.real_last()));
@@ -280,9 +305,21 @@ impl Leader {
         if let Some(learner) = self.learners.get_mut(&link) {
             learner.stage = Stage::Syncing;
             learner.forwards = true;
+            learner.by_snapshot = by_snapshot;
             learner.sent = sent;
             learner.synced_to = committed.min(sent.max(from));
         }
+    }
+
+    /// Whether as many learners as may be are being synchronized, by snapshots or by differences. Followers
+    /// are among them, but never wait for it.
+    fn is_crowded(&self, by_snapshot: bool) -> bool {
+        let alike = |l: &&Learner| l.stage == Stage::Syncing && l.by_snapshot == by_snapshot;
+        let max = match by_snapshot {
+            true => self.settings.snap_syncs_max,
+            false => self.settings.diff_syncs_max,
+        };
+        self.learners.values().filter(alike).count() >= max as usize
     }
 
     /// The plan over what is on disk and in memory together; entries from the disk that memory does not
@@ -305,9 +342,10 @@ impl Leader {
         &mut self,
         link: LinkId,
         entries: Option<Vec<(Zxid, Entry)>>,
+        events: &mut Vec<LeaderEvent>,
         out: &mut impl Transport,
     ) {
-        self.synchronize(link, Some(entries), out);
+        self.synchronize(link, Some(entries), events, out);
         self.history.trim(self.settings.history_count, self.applied);
     }
 
@@ -323,11 +361,15 @@ impl Leader {
         let (id, follows) = (learner.id, learner.follows);
         if learner.stage == Stage::Syncing {
             if zxid != Zxid::new(self.epoch, 0) {
-                // An early acknowledgement counts for nothing, and costs nobody the leadership (HC-25).
+                // An early acknowledgement counts for nothing yet, and costs nobody the leadership (HC-25).
+                // The reference's followers send some, and do not repeat them.
+                if zxid <= learner.sent {
+                    learner.acked = learner.acked.max(zxid);
+                }
                 return Some(());
             }
             learner.stage = Stage::Ready;
-            learner.acked = learner.synced_to;
+            learner.acked = learner.acked.max(learner.synced_to);
             learner.mark = (learner.sent, now_ms);
             let acked = learner.acked;
             if follows && self.votes(id) {
@@ -339,10 +381,10 @@ impl Leader {
             return Some(());
         }
         // The second acknowledgement of a new leader, after UPTODATE.
-        if zxid.counter() == 0 {
+        if zxid.counter() == 0 || !follows {
             return Some(());
         }
-        if zxid > learner.sent || !follows {
+        if zxid > learner.sent {
             return None;
         }
         learner.acked = learner.acked.max(zxid);

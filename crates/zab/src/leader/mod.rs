@@ -18,6 +18,7 @@ use learners::Learner;
 use proto::peer::{Entry, Packet, PacketKind};
 use proto::{SessionId, Zxid};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+pub use terms::LearnerStatus;
 
 /// What a term is run by.
 #[derive(Debug, Clone)]
@@ -32,6 +33,10 @@ pub struct LeaderSettings {
     pub history_count: usize,
     /// Always synchronize by snapshot.
     pub force_snapshot: bool,
+    /// Learners synchronized by snapshots at the same time from which on observers are sent away.
+    pub snap_syncs_max: u32,
+    /// As many by differences.
+    pub diff_syncs_max: u32,
     /// How long voters may look elsewhere before a leader that is not established gives up, milliseconds.
     pub patience_ms: u64,
     /// Whether memberships can change.
@@ -126,6 +131,8 @@ pub struct Leader {
     /// What the member has applied.
     applied: Zxid,
     next_check_ms: u64,
+    /// A transaction that was the newest at some time: too long until it is in the log here is too slow.
+    mark: (Zxid, u64),
     /// `sync` requests that wait for a commit.
     syncs: VecDeque<(Zxid, LinkId)>,
 }
@@ -162,6 +169,7 @@ impl Leader {
             history: History::after_log(last),
             applied: last,
             next_check_ms: now_ms + settings.tick_ms / 2,
+            mark: (Zxid::ZERO, now_ms),
             settings,
             syncs: VecDeque::new(),
         }

@@ -48,7 +48,7 @@ impl Leader {
                 self.new_leader_acks.insert(self.me);
                 let waiting: Vec<LinkId> = self.learners.keys().copied().collect();
                 for link in waiting {
-                    self.synchronize(link, None, out);
+                    self.synchronize(link, None, events, out);
                 }
                 self.establish(events, out);
             }
@@ -110,6 +110,7 @@ impl Leader {
         let waited_ms = now_ms.saturating_sub(self.started_ms);
         if self.is_established() {
             self.check_quorum(Some(now_ms), events);
+            self.check_own_log(now_ms, events);
         } else if waited_ms > u64::from(self.settings.init_limit) * self.settings.tick_ms {
             events.push(LeaderEvent::StepDown("no quorum of followers within initLimit".into()));
         } else if waited_ms > self.settings.patience_ms {
@@ -149,16 +150,57 @@ impl Leader {
         }
     }
 
-    /// Every learner that has said who it is, in order of id: id, link, whether it follows with a vote,
-    /// whether it was told to serve, what it has acknowledged.
-    pub fn learners(&self) -> Vec<(ServerId, LinkId, bool, bool, Zxid)> {
+    /// Steps down when the others store transactions and this server does not: without it they go on, and
+    /// its own clients get no answers meanwhile (HC-133).
+    fn check_own_log(&mut self, now_ms: u64, events: &mut Vec<LeaderEvent>) {
+        let stored = self.broadcast.acked(self.me).unwrap_or(Zxid::ZERO);
+        let (mark, since_ms) = self.mark;
+        if stored >= mark || mark.counter() == 0 || !self.votes(self.me) {
+            self.mark = (self.last_proposed(), now_ms);
+        } else if now_ms.saturating_sub(since_ms)
+            > self.settings.tick_ms * u64::from(self.settings.sync_limit)
+        {
+            let have = self.learners.values().filter(|l| l.follows && l.acked >= mark).map(|l| l.id);
+            if self.is_quorum(&have.chain([self.me]).collect()) {
+                let why = format!("the log here has not come to {mark} within syncLimit, others have");
+                events.push(LeaderEvent::StepDown(why));
+            }
+        }
+    }
+
+    /// Every learner that has said who it is, in order of id.
+    pub fn learners(&self) -> Vec<LearnerStatus> {
         let known = self.learners.iter().filter(|(_, l)| l.stage > Stage::Silent);
         let mut all: Vec<_> = known
-            .map(|(link, l)| (l.id, *link, l.follows && self.votes(l.id), l.stage == Stage::Serving, l.acked))
+            .map(|(link, l)| LearnerStatus {
+                id: l.id,
+                link: *link,
+                follows: l.follows,
+                votes: l.follows && self.votes(l.id),
+                synced: l.stage == Stage::Serving,
+                acked: l.acked,
+            })
             .collect();
-        all.sort_unstable();
+        all.sort_unstable_by_key(|learner| (learner.id, learner.link));
         all
     }
+}
+
+/// A learner as its leader sees it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct LearnerStatus {
+    /// Who it is.
+    pub id: ServerId,
+    /// Its link.
+    pub link: LinkId,
+    /// Whether it came as a follower; otherwise it observes.
+    pub follows: bool,
+    /// Whether it follows and votes.
+    pub votes: bool,
+    /// Whether it was told that it is up to date.
+    pub synced: bool,
+    /// The last transaction it acknowledged.
+    pub acked: Zxid,
 }
 
 impl PartialOrd for Stage {

@@ -224,6 +224,17 @@ fn hc_11_votes_for_or_from_strangers_are_ignored() {
 }
 
 #[test]
+fn hc_05_who_missed_a_vote_because_it_still_had_a_leader_is_told_again_at_once() {
+    let mut server = Server::new(2, &text(&OF_THREE, &[], 0));
+    server.start(0, 9);
+    server.told();
+    assert_eq!(server.hear(1, looking(1, 0, 9, 1)), None);
+    assert_eq!(server.told(), [(1, (PeerState::Looking, 1, 0, 9, 2))]);
+    assert_eq!(server.hear(1, looking(1, 0, 9, 2)), None);
+    assert_eq!(server.told(), [], "it knows now");
+}
+
+#[test]
 fn hc_12_a_server_without_weight_supports_others_and_is_never_elected() {
     let members = text(&OF_THREE, &[], 0);
     let grouped =
@@ -235,7 +246,11 @@ fn hc_12_a_server_without_weight_supports_others_and_is_never_elected() {
     let mut server = Server::new(2, &grouped);
     server.start(0, 9);
     assert_eq!(server.hear(3, looking(1, 5, 99, 3)), None);
-    assert_eq!(server.told(), [], "not adopted");
+    assert_eq!(
+        server.told(),
+        [(3, (PeerState::Looking, 1, 0, 9, 2))],
+        "not adopted, but told of a better one"
+    );
     assert_eq!(server.hear(3, looking(1, 0, 9, 2)), None);
     assert_eq!(server.wait(5000), None, "no weight behind it");
     assert_eq!(server.hear(1, looking(1, 0, 9, 2)), Some(Decision::Lead));
