@@ -176,7 +176,9 @@ impl Node {
 
     fn answer_syncs(&mut self, reached: Zxid, store: &Store, tree: &Tree, out: &mut impl Outbox) {
         while let Some((_, conn, xid)) = self.clients.synced.pop_front_if(|(need, ..)| *need <= reached) {
-            if let Some(attached) = self.conns.get_mut(&conn) {
+            if let Some(granted) = self.clients.granted.remove(&conn) {
+                self.renewed_in_order(conn, granted, out);
+            } else if let Some(attached) = self.conns.get_mut(&conn) {
                 attached.finish_sync(xid);
                 drain_reads(attached, conn, tree, store.watches_lock(), out);
             }

@@ -106,6 +106,8 @@ pub(crate) struct Clients {
     pub(crate) opening: BTreeMap<SessionId, ConnId>,
     /// Sessions a leader was asked about, oldest question first: who wants it, and the timeout granted.
     pub(crate) renewing: BTreeMap<SessionId, VecDeque<(ConnId, i32)>>,
+    /// Sessions granted to connections that have yet to hear of it, and their timeouts.
+    pub(crate) granted: BTreeMap<ConnId, (SessionId, i32)>,
     /// Writes a leader was sent whose connections are gone: their outcomes answer nobody.
     orphans: BTreeMap<SessionId, VecDeque<i32>>,
     /// `sync` requests on their way to the leader, oldest first.
@@ -119,7 +121,8 @@ pub(crate) struct Clients {
 impl Clients {
     /// How many things are kept.
     pub(crate) fn len(&self) -> usize {
-        self.opening.len() + self.renewing.len() + self.orphans.len() + self.syncing.len() + self.synced.len()
+        let sessions = self.opening.len() + self.renewing.len() + self.granted.len();
+        sessions + self.orphans.len() + self.syncing.len() + self.synced.len()
     }
 
     /// Remembers what a connection that is gone leaves unanswered at the leader.

@@ -129,6 +129,19 @@ impl Node {
         self.deliver_opened(conn, session, timeout_ms, out);
     }
 
+    /// Attaches a session once nothing from before its renewal can come any more. The client may have gone
+    /// meanwhile: then nobody has the session here (HC-90).
+    pub(crate) fn renewed_in_order(
+        &mut self,
+        conn: ConnId,
+        (session, timeout_ms): (SessionId, i32),
+        out: &mut impl Outbox,
+    ) {
+        if let Some(asker) = self.conns.remove(&conn) {
+            self.renewed(conn, session, timeout_ms, asker.auth, true, out);
+        }
+    }
+
     /// Tells a connection that it has its session.
     pub(crate) fn deliver_opened(
         &self,

@@ -270,7 +270,7 @@ fn writes_sent_before_a_move_happen_before_those_sent_after_it() {
 #[test]
 fn a_client_that_counts_anew_is_not_given_the_answer_to_an_old_request() {
     let mut c = cluster();
-    for (from, to) in [(1, 1), (1, 2), (4, 4), (3, 1)] {
+    for (from, to) in [(1, 1), (1, 2), (4, 4), (3, 1), (1, 4), (3, 4)] {
         for delay_ms in 0..5 {
             let first = client(&mut c, from);
             // Its first request is on its way when the connection breaks.

@@ -3,9 +3,9 @@
 use super::Duty;
 use crate::delivery::Outbox;
 use crate::member::{Node, Proposal};
-use proto::Zxid;
-use proto::peer::Entry;
+use proto::peer::{Entry, Forwarded};
 use proto::txn::decode_entry;
+use proto::{OpCode, Zxid};
 use std::mem;
 use tree::Tree;
 use zab::{Learner, LearnerEvent, LearnerSettings, LearnerStart, LinkId, ServerId};
@@ -90,8 +90,14 @@ impl Node {
                 if asked.is_empty() {
                     self.clients.renewing.remove(&session);
                 }
-                // The client may have gone meanwhile: then nobody has the session here (HC-90).
-                if let Some(asker) = self.conns.remove(&conn) {
+                if valid && learner.observes() {
+                    // An observer hears of transactions late, of those from before the renewal too: a `sync`
+                    // tells when it has heard of them all.
+                    let (op, body) = (OpCode::Sync.code(), 0_i32.to_be_bytes());
+                    learner.request(&Forwarded { session, cxid: 0, op, body: &body }, &[], out);
+                    self.clients.syncing.push_back((conn, 0));
+                    self.clients.granted.insert(conn, (session, timeout_ms));
+                } else if let Some(asker) = self.conns.remove(&conn) {
                     self.renewed(conn, session, timeout_ms, asker.auth, valid, out);
                 }
             }
