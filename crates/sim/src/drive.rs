@@ -388,7 +388,8 @@ impl World {
         }
         machine.powered = !power;
         machine.paused = false;
-        machine.deferred.clear();
+        // What waits in the network is still there, to meet nobody.
+        let waiting = std::mem::take(&mut machine.deferred);
         machine.dies_after = None;
         machine.disk.crash(&mut self.fault_rng);
         let boot = machine.boots;
@@ -401,6 +402,9 @@ impl World {
             config: &self.config,
         };
         self.checks.on_crash(host, &mut context);
+        for event in waiting.into_iter().filter(|event| matches!(event, Event::Arrive { .. })) {
+            self.queue.after(0, event);
+        }
         let ends: Vec<_> = self
             .net
             .live()

@@ -2,7 +2,7 @@
 
 use crate::queue::{MS, SECOND};
 use crate::trace::say;
-use crate::world::World;
+use crate::world::{Event, World};
 
 impl World {
     /// Faults stopped a while ago.
@@ -18,6 +18,11 @@ impl World {
     pub(crate) fn must_agree(&mut self) {
         let now = self.queue.now();
         let last = self.reference.last();
+        let settled = self.hosts.iter().all(|host| host.known.applied >= last);
+        if !settled && now + 3 * SECOND < self.plan.end {
+            // A session may be ending just now.
+            return self.queue.after(1300 * MS, Event::MustAgree);
+        }
         for host in &self.hosts {
             let Some(process) = &host.process else {
                 return self.verdict.fail(now, "Liveness", format!("{} does not run", host.name));
