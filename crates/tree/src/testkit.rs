@@ -29,6 +29,8 @@ pub(crate) struct World {
     /// Everything applied.
     pub(crate) log: Vec<Prepared>,
     pub(crate) fired: Vec<Fired>,
+    /// See [`Context::unreplicated`].
+    pub(crate) unreplicated: Option<ErrorCode>,
 }
 
 impl World {
@@ -47,6 +49,7 @@ impl World {
             queue: VecDeque::new(),
             log: Vec::new(),
             fired: Vec::new(),
+            unreplicated: None,
         };
         world.run_as(SESSION, &WriteOp::CreateSession { timeout_ms: 4000 });
         world
@@ -57,8 +60,8 @@ impl World {
         self.zxid += 1;
         self.time_ms += 7;
         let (zxid, time_ms) = (Zxid(self.zxid), self.time_ms);
-        let ctx =
-            Context { zxid, time_ms, session, cxid: self.zxid as i32, auth: &self.auth, unreplicated: None };
+        let (cxid, unreplicated) = (self.zxid as i32, self.unreplicated);
+        let ctx = Context { zxid, time_ms, session, cxid, auth: &self.auth, unreplicated };
         let prepared = prepare(&self.tree, &mut self.pending, &ctx, op);
         self.queue.push_back(prepared.clone());
         prepared

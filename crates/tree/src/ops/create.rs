@@ -257,6 +257,31 @@ mod tests {
     }
 
     #[test]
+    fn hc_73_a_session_without_a_transaction_owns_no_node() {
+        let mut w = World::new();
+        let local = proto::SessionId(0x300);
+        for code in [ErrorCode::EphemeralOnLocalSession, ErrorCode::SessionExpired] {
+            w.unreplicated = Some(code);
+            assert!(matches!(w.run_as(local, &create("/p")), Outcome::Created { .. }));
+            assert_eq!(w.run_as(local, &create_with("/e", 1)), Outcome::Error(code));
+            assert_eq!(w.run_as(local, &create_with("/e", 3)), Outcome::Error(code));
+            assert_eq!(w.run_as(local, &delete("/p")), Outcome::None);
+        }
+        // From the proposal of its session on it does, and from that of its close on it does nothing.
+        w.submit(local, &WriteOp::CreateSession { timeout_ms: 1 });
+        assert!(matches!(w.submit(local, &create_with("/e", 1)).txn, Txn::Create(..)));
+        w.submit(local, &WriteOp::CloseSession);
+        let late = w.submit(local, &create_with("/late", 1));
+        assert_eq!(late.txn, Txn::Error(ErrorCode::SessionExpired.code()));
+        let late = w.submit(local, &create("/late"));
+        assert_eq!(late.txn, Txn::Error(ErrorCode::SessionExpired.code()));
+        while !w.queue.is_empty() {
+            w.apply_next();
+        }
+        assert_eq!(w.tree.ephemerals_count(), 0);
+    }
+
+    #[test]
     fn refusals_come_in_the_references_order() {
         let mut w = World::new();
         w.ok(&create("/a"));
