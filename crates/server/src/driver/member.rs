@@ -27,6 +27,7 @@ pub(crate) fn membership(
         accepted_epoch: epochs.accepted,
         current_epoch: epochs.current,
         last_logged,
+        floor: dirs.snapshots(disk)?.first().map_or(Zxid::ZERO, |oldest| oldest.zxid),
         settings: ensemble.settings.clone(),
     })
 }
