@@ -135,6 +135,7 @@ impl Node {
         }
         self.report_stored(newest, out);
         self.apply_committed(out);
+        self.move_on(out);
         self.look_when_settled(out);
     }
 

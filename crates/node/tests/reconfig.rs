@@ -6,96 +6,20 @@
 #[path = "harness/cluster.rs"]
 mod cluster;
 
+use cluster::memberships::{
+    ANY, agree, bulk, client, ensemble, file, joining, leaders, leaving, line, writes, written,
+};
 use cluster::{Cluster, Heard};
-use node::{ConnId, EnsembleSettings, Role};
+use node::{ConnId, Role};
 use proto::stat::Stat;
 use proto::{ErrorCode, Reader, Wire, Zxid};
 use zab::{Change, Config, ServerId};
-
-const ANY: i64 = -1;
-
-fn settings() -> EnsembleSettings {
-    EnsembleSettings { reconfig: true, ..EnsembleSettings::default() }
-}
-
-/// So many voters and observers, with a leader.
-fn ensemble(voters: i64, observers: i64) -> Cluster {
-    let mut c = Cluster::with(voters, observers, settings());
-    c.run_ms(1000);
-    c
-}
-
-fn line(id: i64, role: &str) -> String {
-    format!("server.{id}=s{id}:2888:3888:{role};c{id}:2181")
-}
-
-/// A membership as somebody would write it.
-fn written(voters: &[i64], observers: &[i64]) -> String {
-    let voters = voters.iter().map(|id| line(*id, "participant"));
-    voters.chain(observers.iter().map(|id| line(*id, "observer"))).collect::<Vec<_>>().join(",")
-}
-
-fn file(voters: &[i64], observers: &[i64]) -> String {
-    written(voters, observers).replace(',', "\n")
-}
-
-fn joining(text: &str) -> Change<'_> {
-    Change { joining: Some(text), base: ANY, ..Change::default() }
-}
-
-fn leaving(ids: &str) -> Change<'_> {
-    Change { leaving: Some(ids), base: ANY, ..Change::default() }
-}
-
-fn bulk(members: &str) -> Change<'_> {
-    Change { members: Some(members), base: ANY, ..Change::default() }
-}
 
 /// Asks for a change, waits, and returns the reply's code.
 fn change(c: &mut Cluster, conn: ConnId, change: &Change<'_>) -> Option<i32> {
     let xid = c.reconfig(conn, change);
     c.run_ms(100);
     c.err(conn, xid)
-}
-
-fn client(c: &mut Cluster, id: i64) -> ConnId {
-    let conn = c.connect(id);
-    c.keep_alive(conn);
-    c.run_ms(100);
-    assert!(matches!(c.heard(conn), [Heard::Opened(_)]), "server {id}: {:?}", c.heard(conn));
-    conn
-}
-
-fn leaders(c: &Cluster, ids: &[i64]) -> Vec<i64> {
-    let leads = |id: &&i64| c.role(**id) == Role::Leading && c.node(**id).status().serving;
-    ids.iter().filter(leads).copied().collect()
-}
-
-/// All these servers serve under one and the same membership, in memory, on disk and for clients.
-#[track_caller]
-fn agree(c: &Cluster, ids: &[i64]) -> Config {
-    let text = c.config(ids[0]);
-    for id in ids {
-        assert!(c.node(*id).status().serving, "server {id} is {:?}", c.role(*id));
-        assert_eq!(c.config(*id), text, "in force at server {id}");
-        assert_eq!(c.shown(*id), text, "shown by server {id}");
-        assert_eq!(c.config_files(*id), (Some(text.as_str()), None), "on the disk of server {id} (HC-140)");
-        assert_eq!(c.node(*id).staged_membership(), None);
-    }
-    assert_eq!(leaders(c, ids).len(), 1);
-    Config::parse(&text).unwrap()
-}
-
-/// A write through this server is answered and reaches all of them.
-#[track_caller]
-fn writes(c: &mut Cluster, through: i64, path: &str, ids: &[i64]) {
-    let conn = client(c, through);
-    let xid = c.create(conn, path);
-    c.run_ms(100);
-    assert_eq!(c.err(conn, xid), Some(0), "through server {through}");
-    for id in ids {
-        assert!(c.has(*id, path), "{path} on server {id}");
-    }
 }
 
 #[test]
@@ -438,4 +362,18 @@ fn groups_come_with_a_bulk_change_and_then_no_one_joins_by_name() {
     // Each group is needed; of the first, server 1 outweighs server 2.
     c.kill(2);
     writes(&mut c, 1, "/one-and-three", &[1, 3]);
+}
+
+#[test]
+fn who_asks_for_a_change_of_its_own_server_gets_the_answer_first() {
+    let mut c = ensemble(3, 1);
+    let conn = client(&mut c, 4);
+    assert_eq!(change(&mut c, conn, &joining(&line(4, "participant"))), Some(0));
+    assert_eq!(c.heard(conn).last(), Some(&Heard::Closed), "and then the server begins anew");
+    let conn = client(&mut c, 1);
+    assert_eq!(change(&mut c, conn, &leaving("3")), Some(0), "the leader");
+    let conn = client(&mut c, 1);
+    assert_eq!(change(&mut c, conn, &joining(&line(1, "observer"))), Some(0));
+    c.run_ms(1000);
+    agree(&c, &[1, 2, 3, 4]);
 }

@@ -16,6 +16,7 @@ use crate::delivery::{Delivery, Outbox, What};
 use crate::member::Node;
 use crate::peer::{EnsembleSettings, Membership, PeerInput};
 use crate::store::Serving;
+use proto::Zxid;
 use proto::peer::{Notification, Packet};
 use std::collections::{BTreeMap, BTreeSet};
 use zab::{
@@ -70,6 +71,8 @@ pub(crate) struct Ensemble {
     offered: Option<Config>,
     /// Who leads next without an election, as an outgoing leader said.
     appointed: Option<ServerId>,
+    /// With this transaction applied, this member is to begin anew.
+    moves_after: Option<Zxid>,
     pub(crate) election: Election,
     /// Links of learners that came before this server leads.
     early: BTreeMap<LinkId, (u64, Vec<Packet>)>,
@@ -93,6 +96,7 @@ impl Ensemble {
             last_seen,
             offered: None,
             appointed: None,
+            moves_after: None,
             election,
             early: BTreeMap::new(),
             failures: 0,
@@ -216,6 +220,7 @@ impl Node {
             Duty::Alone(_) | Duty::Leaving { .. } | Duty::Looking { .. } => return,
         }
         let Some(ensemble) = &mut self.ensemble else { return };
+        ensemble.moves_after = None;
         ensemble.failures = if served { 0 } else { ensemble.failures + 1 };
         let pause_ms = match ensemble.failures {
             0 | 1 => 0,

@@ -181,6 +181,16 @@ impl Node {
         let role_changes = ensemble.config.observes(self.me) != learner.observes();
         if !is_same && (role_changes || leader != learner.leader()) {
             ensemble.appointed = Some(leader);
+            ensemble.moves_after = Some(zxid);
+            self.move_on(out);
+        }
+    }
+
+    /// Begins anew under a membership once the transaction that brought it is applied here: whoever asked for
+    /// it here has the answer then.
+    pub(crate) fn move_on(&mut self, out: &mut impl Outbox) {
+        let after = self.ensemble.as_ref().and_then(|ensemble| ensemble.moves_after);
+        if after.is_some_and(|zxid| self.store.view().tree.last_zxid() >= zxid) {
             self.leave("the membership has changed", out);
         }
     }

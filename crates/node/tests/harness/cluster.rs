@@ -4,6 +4,7 @@
 #![allow(clippy::unwrap_used, reason = "a test stops at its first surprise")]
 
 mod clients;
+pub mod memberships;
 
 #[allow(unused_imports, reason = "each test file uses its part")]
 pub use clients::{Client, Heard, Reply};
@@ -428,6 +429,12 @@ impl Cluster {
 
     pub fn node(&self, id: i64) -> &Node {
         &self.nodes[&id].node
+    }
+
+    /// The zxids in a server's log, without what its snapshot has, and the epoch on its disk.
+    pub fn on_disk(&self, id: i64) -> (Vec<Zxid>, u32) {
+        let disk = &self.disks[&id];
+        (disk.log.iter().map(|(zxid, _)| *zxid).collect(), disk.current)
     }
 
     /// The membership in force at a server, as it writes it.
