@@ -8,6 +8,7 @@ use crate::roles::Duty;
 use crate::store::{Serving, Store};
 use proto::acl::perms;
 use proto::multi::MultiResult;
+use proto::mutant::{Mutant, is_on};
 use proto::txn::{Txn, TxnHeader};
 use proto::{ErrorCode, SessionId, Zxid};
 use std::sync::Arc;
@@ -34,7 +35,8 @@ impl Node {
             self.finish_syncs(out);
             return self.serve_when_caught_up(out);
         }
-        let limit = self.commit_point().min(self.ledger.durable());
+        let own = if is_on(Mutant::ApplyBeforeLog) { Zxid(i64::MAX) } else { self.ledger.durable() };
+        let limit = self.commit_point().min(own);
         let due = |p: &Proposal| p.header.zxid <= limit;
         while self.tail.front().is_some_and(due) {
             let store = Arc::clone(&self.store);
@@ -66,7 +68,9 @@ impl Node {
             self.diverged += 1;
             out.diverged(header.zxid);
         }
-        self.send_events(tree, out);
+        if !is_on(Mutant::ReplyBeforeEvent) {
+            self.send_events(tree, out);
+        }
         match txn {
             Txn::CloseSession(_) => self.end_session(&header, &outcome, origin, out),
             Txn::CreateSession(timeout_ms) => self.begin_session(&header, timeout_ms, out),
@@ -81,6 +85,7 @@ impl Node {
                 }
             }
         }
+        self.send_events(tree, out);
     }
 
     /// Events leave before any reply of the same transaction, and only to those who may read the
@@ -89,6 +94,9 @@ impl Node {
         for fired in self.fired.drain(..) {
             let conn = ConnId(fired.watcher.0);
             let Some(attached) = self.conns.get(&conn) else { continue };
+            if is_on(Mutant::DropWatch) && fired.zxid.counter() % 16 == 5 {
+                continue;
+            }
             let acl = fired.acl.as_deref();
             if acl.is_none_or(|acl| tree::auth::may(tree.settings(), acl, perms::READ, &attached.auth)) {
                 out.deliver(Delivery { conn, what: What::Event(reply::event(&fired)) });
@@ -116,7 +124,8 @@ impl Node {
         if is_moved(outcome) {
             return out.deliver(Delivery { conn, what: What::Close });
         }
-        let frame = reply::write(header.cxid, header.zxid, op, outcome);
+        let off = i64::from(is_on(Mutant::ReplyZxidOff));
+        let frame = reply::write(header.cxid, Zxid(header.zxid.0 - off), op, outcome);
         out.deliver(Delivery { conn, what: What::Reply { frame, started_ms, last: false } });
         drain_reads(attached, conn, tree, store.watches_lock(), out);
     }

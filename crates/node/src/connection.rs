@@ -13,6 +13,7 @@ use crate::settings::Now;
 use crate::store::{Serving, View};
 use proto::acl::Id;
 use proto::connect::{ConnectRequest, ConnectResponse};
+use proto::mutant::{Mutant, is_on};
 use proto::request::{AuthPacket, RequestHeader, frame};
 use proto::{ErrorCode, OpCode, Reader, SessionId, Wire, Zxid, jute, session};
 use std::net::IpAddr;
@@ -256,7 +257,7 @@ impl Connection {
             return Flow::Close;
         }
         // A client that has seen more than this server must look for another one (HC-149).
-        if request.last_zxid_seen > turn.view.tree.last_zxid() {
+        if request.last_zxid_seen > turn.view.tree.last_zxid() && !is_on(Mutant::StaleServer) {
             return Flow::Close;
         }
         self.sends_read_only = request.read_only;
@@ -307,7 +308,7 @@ impl Connection {
                 let request = Request { xid, op: OpCode::Sync, body: body.to_vec(), started_ms };
                 self.submit(SubmissionKind::Sync(request), turn.submit)
             }
-            Some(op) if self.outstanding > 0 => {
+            Some(op) if self.outstanding > 0 && !is_on(Mutant::ReadOvertakes) => {
                 let request = Request { xid, op, body: body.to_vec(), started_ms };
                 self.submit(SubmissionKind::Read(request), turn.submit)
             }

@@ -4,6 +4,7 @@ use crate::delivery::Outbox;
 use crate::member::Node;
 use crate::roles::Duty;
 use proto::Zxid;
+use proto::mutant::{Mutant, is_on};
 use proto::peer::Entry;
 use std::collections::VecDeque;
 use tree::Tree;
@@ -169,7 +170,9 @@ impl Node {
     pub(crate) fn on_reloaded(&mut self, tree: Option<Box<Tree>>, out: &mut impl Outbox) {
         let Some(tree) = tree else { return };
         self.ledger.reloading = self.ledger.reloading.saturating_sub(1);
-        self.store.replace(*tree);
+        if !(is_on(Mutant::KeepTreeOverSnapshot) && self.store.view().tree.last_zxid() < tree.last_zxid()) {
+            self.store.replace(*tree);
+        }
         if self.ledger.reloading == 0 {
             self.apply_committed(out);
             self.look_when_settled(out);

@@ -9,6 +9,7 @@ use crate::roles::Duty;
 use crate::sessions::Owner;
 use crate::store::Serving;
 use proto::acl::Id;
+use proto::mutant::{Mutant, is_on};
 use proto::peer::Forwarded;
 use proto::txn::encode_entry;
 use proto::{ErrorCode, OpCode, Reader, SessionId, Zxid, session};
@@ -314,6 +315,9 @@ impl Node {
         }
         let (header, txn) = (prepared.header, prepared.txn);
         self.tail.push_back(Proposal { header, txn, digest: None, origin });
+        if is_on(Mutant::LeaderAckBeforeSync) {
+            self.lead(out, |leader, events, out| leader.on_stored(zxid, events, out));
+        }
     }
 
     fn next_zxid(&mut self, out: &mut impl Outbox) -> Option<Zxid> {

@@ -10,6 +10,7 @@
 //! //= java: SessionTrackerImpl, ExpiryQueue, UpgradeableSessionTracker
 
 use crate::delivery::ConnId;
+use proto::mutant::{Mutant, is_on};
 use proto::{SessionId, session};
 use std::collections::{BTreeMap, BTreeSet};
 use zab::LinkId;
@@ -78,7 +79,10 @@ impl Sessions {
 
     /// The end of the tick in which `now + timeout` falls.
     fn deadline(&self, now_ms: u64, timeout_ms: i32) -> u64 {
-        let due = now_ms + u64::from(timeout_ms.unsigned_abs());
+        let mut due = now_ms + u64::from(timeout_ms.unsigned_abs());
+        if is_on(Mutant::ExpireEarly) {
+            due -= u64::from(timeout_ms.unsigned_abs()) / 2;
+        }
         (due / self.tick_ms + 1) * self.tick_ms
     }
 
@@ -202,7 +206,7 @@ impl Sessions {
         if let Some(session) = self.by_id.get_mut(&id)
             && session.owner == Some(Owner::Conn(conn))
         {
-            session.owner = Some(Owner::Nobody);
+            session.owner = Some(Owner::Nobody).filter(|_| !is_on(Mutant::OldOwnerReturns));
         }
     }
 
@@ -261,6 +265,7 @@ impl Sessions {
 
     /// Sessions whose deadline has come, in order of deadline.
     pub(crate) fn expired(&self, now_ms: u64) -> Vec<SessionId> {
+        let now_ms = if is_on(Mutant::NeverExpire) { 0 } else { now_ms };
         self.by_deadline.range(..=now_ms).flat_map(|(_, ids)| ids.iter().copied()).collect()
     }
 

@@ -17,6 +17,7 @@ pub mod error;
 pub mod ids;
 pub mod jute;
 pub mod multi;
+pub mod mutant;
 pub mod op;
 pub mod path;
 pub mod peer;

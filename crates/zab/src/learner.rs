@@ -9,6 +9,7 @@ use crate::config::Address;
 use crate::history::follows;
 use crate::link::{LinkId, Record, Transport};
 use crate::quorum::ServerId;
+use proto::mutant::{Mutant, is_on};
 use proto::peer::packet::PROTOCOL_VERSION;
 use proto::peer::{Entry, Forwarded, LearnerInfo, Packet, PacketKind};
 use proto::{Reader, SessionId, Zxid, acl};
@@ -260,7 +261,14 @@ impl Learner {
             (PacketKind::Diff | PacketKind::Trunc | PacketKind::Snap, Stage::Acknowledged) => {
                 self.on_sync(kind, zxid, events)
             }
-            (PacketKind::NewLeader, Stage::Syncing) => self.on_new_leader(zxid, data, events),
+            (PacketKind::NewLeader, Stage::Syncing) => {
+                let done = self.on_new_leader(zxid, data, events);
+                if is_on(Mutant::AckNewLeaderEarly) {
+                    self.stage = Stage::Ready;
+                    self.send(out, Packet::new(PacketKind::Ack, Zxid::new(self.epoch, 0)));
+                }
+                done
+            }
             (PacketKind::UpToDate, Stage::Ready) => {
                 self.stage = Stage::Active;
                 self.send(out, Packet::new(PacketKind::Ack, Zxid::new(self.epoch, 0)));
@@ -273,6 +281,10 @@ impl Learner {
             (PacketKind::Ping, _) => Ok(()),
             _ => Err(format!("{kind:?} makes no sense now ({:?})", self.stage)),
         };
+        if is_on(Mutant::AckBeforeSync) {
+            self.durable = self.queued;
+            self.acknowledge(out);
+        }
         if let Err(why) = done {
             events.push(LearnerEvent::Fail(why));
         }
@@ -292,10 +304,19 @@ impl Learner {
     ) -> Result<(), String> {
         self.epoch = zxid.epoch();
         let accepted = self.start.accepted_epoch;
-        if self.epoch < accepted {
+        if self.epoch < accepted && !is_on(Mutant::AcceptOldEpoch) {
             return Err(format!("its epoch {} is older than the accepted {accepted}", self.epoch));
         }
-        if self.epoch > accepted {
+        if is_on(Mutant::EpochBeforeHistory) {
+            events.push(LearnerEvent::Record(Record::AcceptedEpoch(self.epoch)));
+            events.push(LearnerEvent::Record(Record::CurrentEpoch(self.epoch)));
+        }
+        if is_on(Mutant::ForgetEpochFile) && self.epoch > accepted {
+            self.ack_epoch(i32::try_from(self.start.current_epoch).unwrap_or(i32::MAX), out);
+        } else if is_on(Mutant::PromiseBeforeFile) && self.epoch > accepted {
+            events.push(LearnerEvent::Record(Record::AcceptedEpoch(self.epoch)));
+            self.ack_epoch(i32::try_from(self.start.current_epoch).unwrap_or(i32::MAX), out);
+        } else if self.epoch > accepted {
             self.stage = Stage::AcceptingEpoch;
             events.push(LearnerEvent::Record(Record::AcceptedEpoch(self.epoch)));
         } else {
@@ -366,7 +387,8 @@ impl Learner {
             PacketKind::Trunc => {
                 self.queued = zxid;
                 self.committed = zxid;
-                events.push(LearnerEvent::Truncate(zxid));
+                let skips = is_on(Mutant::SkipTrunc);
+                events.push(if skips { LearnerEvent::Keep } else { LearnerEvent::Truncate(zxid) });
             }
             _ => {
                 self.stage = Stage::AwaitingSnapshot;

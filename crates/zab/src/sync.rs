@@ -3,6 +3,7 @@
 //! //= java: LearnerHandler.syncFollower, queueCommittedProposals
 
 use proto::Zxid;
+use proto::mutant::{Mutant, is_on};
 use proto::peer::Entry;
 
 /// The way to bring one learner up to date.
@@ -49,6 +50,7 @@ pub(crate) fn plan<'a>(
             _ if *zxid == peer => Plan::Diff { after: peer },
             // Nothing in between is known only if something before it is (HC-36).
             Some(before) if is_beginning => Plan::Diff { after: before },
+            None if is_on(Mutant::DiffOverGap) => Plan::Diff { after: peer },
             // Cutting across epochs could take away what was committed in between.
             Some(before) if zxid.epoch() == peer.epoch() => Plan::Trunc { to: before },
             _ => Plan::Snapshot,

@@ -5,6 +5,7 @@ use crate::delivery::{Delivery, Outbox, What};
 use crate::member::Node;
 use crate::peer::Role;
 use crate::sessions::Owner;
+use proto::mutant::{Mutant, is_on};
 use proto::peer::{Forwarded, Packet};
 use proto::{ErrorCode, OpCode, Reader, SessionId};
 use tree::WriteOp;
@@ -97,7 +98,11 @@ impl Node {
     fn begin_serving(&mut self, out: &mut impl Outbox) {
         let Duty::Leading(leader) = &self.duty else { return };
         let epoch = leader.epoch();
-        self.track_sessions();
+        if is_on(Mutant::SessionsNotTracked) {
+            self.sessions.restart(true);
+        } else {
+            self.track_sessions();
+        }
         self.outstanding = tree::Outstanding::new();
         let Some(ensemble) = &mut self.ensemble else { return };
         ensemble.election.established(epoch);

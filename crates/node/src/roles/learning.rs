@@ -3,6 +3,7 @@
 use super::Duty;
 use crate::delivery::Outbox;
 use crate::member::{Node, Proposal};
+use proto::mutant::{Mutant, is_on};
 use proto::peer::{Entry, Forwarded};
 use proto::txn::decode_entry;
 use proto::{OpCode, Zxid};
@@ -72,7 +73,8 @@ impl Node {
             LearnerEvent::Truncate(zxid) => self.cut(zxid, out),
             LearnerEvent::Append { zxid, entry } => self.on_proposal(zxid, entry, out),
             LearnerEvent::Committed(zxid) => {
-                self.applicable = zxid;
+                let all = is_on(Mutant::ApplyUncommitted);
+                self.applicable = if all { self.ledger.last_logged() } else { zxid };
                 self.apply_committed(out);
             }
             LearnerEvent::Membership(text) => self.on_leader_config(&text, out),
@@ -135,7 +137,7 @@ impl Node {
         }
         let applied = self.store.view().tree.last_zxid();
         self.tail.retain(|proposal| proposal.header.zxid <= to);
-        let reload = to < applied;
+        let reload = to < applied && !is_on(Mutant::KeepTreeOverTrunc);
         if reload {
             self.tail.clear();
         }
@@ -174,7 +176,9 @@ impl Node {
     /// Serves once everything is applied that was committed when the leader said so.
     pub(crate) fn serve_when_caught_up(&mut self, out: &mut impl Outbox) {
         let Some(welcome) = self.welcome else { return };
-        if self.ledger.is_reloading() || self.tail.front().is_some_and(|p| p.header.zxid <= welcome) {
+        if self.ledger.is_reloading()
+            || self.tail.front().is_some_and(|p| p.header.zxid <= welcome && !is_on(Mutant::ServeTooEarly))
+        {
             return;
         }
         self.welcome = None;

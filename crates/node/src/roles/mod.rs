@@ -17,6 +17,7 @@ use crate::member::Node;
 use crate::peer::{EnsembleSettings, Membership, PeerInput};
 use crate::store::Serving;
 use proto::Zxid;
+use proto::mutant::{Mutant, is_on};
 use proto::peer::{Notification, Packet};
 use std::collections::{BTreeMap, BTreeSet};
 use zab::{
@@ -232,8 +233,10 @@ impl Node {
         self.applicable = self.store.view().tree.last_zxid();
         self.welcome = None;
         self.duty = Duty::Leaving { until_ms: now_ms + pause_ms };
-        self.store.set_serving(Serving::No);
-        self.close_clients(out);
+        if !is_on(Mutant::HalfShutdown) {
+            self.store.set_serving(Serving::No);
+            self.close_clients(out);
+        }
         out.role_changed(self.role(), why);
         self.look_when_settled(out);
     }
@@ -258,7 +261,7 @@ impl Node {
         let now_ms = self.now.monotonic_ms;
         let Duty::Leaving { until_ms } = self.duty else { return };
         let Some(ensemble) = &mut self.ensemble else { return };
-        if !self.ledger.is_settled() || now_ms < until_ms {
+        if !(self.ledger.is_settled() || is_on(Mutant::LookBeforeDurable)) || now_ms < until_ms {
             return;
         }
         let (last, (_, current_epoch)) = (self.ledger.last_logged(), self.ledger.epochs());

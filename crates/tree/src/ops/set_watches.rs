@@ -5,6 +5,7 @@
 
 use super::read::Reading;
 use crate::watches::{Fired, Watches};
+use proto::mutant::{Mutant, is_on};
 use proto::request::{SetWatches, SetWatches2};
 use proto::watch::{AddWatchMode, EventType};
 use proto::{ErrorCode, Zxid};
@@ -25,7 +26,9 @@ pub(super) fn answer(
     for path in &request.data {
         match nodes.find(path) {
             None => fire(EventType::NodeDeleted, path),
-            Some(id) if nodes.get(id).mzxid > request.relative_zxid => fire(EventType::NodeDataChanged, path),
+            Some(id) if nodes.get(id).mzxid > request.relative_zxid && !is_on(Mutant::ForgetfulRearm) => {
+                fire(EventType::NodeDataChanged, path)
+            }
             Some(_) => watches.watch_data(path, watcher),
         }
     }

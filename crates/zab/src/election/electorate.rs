@@ -5,6 +5,7 @@
 use super::votes::Candidate;
 use crate::config::Config;
 use crate::quorum::{Quorum, ServerId};
+use proto::mutant::{Mutant, is_on};
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
@@ -63,6 +64,9 @@ impl Electorate {
     /// Whether one candidate is better than another. Those who cannot be elected are worse than all
     /// others, so that even they support somebody else.
     pub(super) fn prefers(&self, new: Candidate, old: Candidate) -> bool {
+        if is_on(Mutant::VoteById) {
+            return new.leader > old.leader && new.epoch >= 0;
+        }
         (self.is_electable(new.leader), new) > (self.is_electable(old.leader), old)
     }
 

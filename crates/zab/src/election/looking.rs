@@ -9,6 +9,7 @@ use super::electorate::Electorate;
 use super::votes::{Ballot, Candidate, Tally};
 use crate::quorum::ServerId;
 use proto::Zxid;
+use proto::mutant::{Mutant, is_on};
 use proto::peer::PeerState;
 use proto::peer::notification::VERSION;
 use std::collections::BTreeSet;
@@ -120,9 +121,12 @@ impl Looking {
     }
 
     fn on_looking(&mut self, around: &Surroundings, now_ms: u64, from: ServerId, vote: Ballot) -> Outcome {
-        if self.lacks_data() || vote.candidate.zxid == DATA_MISSING || vote.round < self.round {
+        let is_missing = self.lacks_data() || vote.candidate.zxid == DATA_MISSING;
+        let is_stale = vote.round < self.round && !is_on(Mutant::StaleVotes);
+        if is_missing && !is_on(Mutant::EmptyDiskVotes) || is_stale {
             return Outcome::default();
         }
+        let vote = Ballot { round: vote.round.max(self.round), ..vote };
         let before = (self.round, self.proposal);
         if vote.round > self.round {
             self.enter(vote.round);

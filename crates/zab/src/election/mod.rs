@@ -20,6 +20,7 @@ use crate::quorum::ServerId;
 use electorate::Electorate;
 use looking::{Elected, Looking, Outcome, Surroundings};
 use proto::Zxid;
+use proto::mutant::{Mutant, is_on};
 use proto::peer::notification::VERSION;
 use proto::peer::{Notification, PeerState};
 use settled::Settled;
@@ -180,7 +181,7 @@ impl Election {
                 }
             }
             Phase::Looking(looking) => {
-                let is_behind = is_looking && ballot.round < looking.round;
+                let is_behind = is_looking && ballot.round < looking.round && !is_on(Mutant::StaleVotes);
                 if is_behind {
                     // One without a vote has nothing to tell, and a voter who waits for data answers every
                     // time: the two would never end.

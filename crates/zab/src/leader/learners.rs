@@ -4,6 +4,7 @@ use super::{Leader, LeaderEvent, Phase, proposal};
 use crate::link::{LinkId, Transport};
 use crate::quorum::ServerId;
 use crate::sync::{Plan, plan};
+use proto::mutant::{Mutant, is_on};
 use proto::peer::packet::PROTOCOL_VERSION;
 use proto::peer::{Entry, LearnerInfo, Packet, PacketKind};
 use proto::{Reader, SessionId, Zxid};
@@ -192,8 +193,9 @@ impl Leader {
         }
         // Everybody can raise the epoch, also with the very epoch this server has accepted (HC-41); only
         // voters count for the quorum (HC-40).
-        self.epoch = self.epoch.max(accepted.saturating_add(1));
-        if votes {
+        let next = if is_on(Mutant::EpochNotRaised) { accepted } else { accepted.saturating_add(1) };
+        self.epoch = self.epoch.max(next);
+        if votes || is_on(Mutant::ObserversCount) {
             self.connected.insert(id);
         }
         self.decide_epoch(events);
@@ -219,7 +221,12 @@ impl Leader {
         let theirs = (i64::from(current), last);
         // Once a quorum has confirmed this history, what somebody else has beyond it was never committed.
         let undecided = self.phase == Phase::Acknowledging;
-        if current >= 0 && theirs > (i64::from(self.summary.0), self.summary.1) && undecided && votes {
+        if !is_on(Mutant::IgnoreNewerHistory)
+            && current >= 0
+            && theirs > (i64::from(self.summary.0), self.summary.1)
+            && undecided
+            && votes
+        {
             let why = format!("server {} has a newer history: epoch {current}, zxid {last}", learner.id);
             events.push(LeaderEvent::StepDown(why));
             return None;
@@ -228,7 +235,7 @@ impl Leader {
             return None;
         }
         learner.stage = Stage::Acknowledged(last);
-        if learner.follows && votes && last.0 >= 0 {
+        if learner.follows && votes && (last.0 >= 0 || is_on(Mutant::EmptyDiskVotes)) {
             let id = learner.id;
             self.epoch_acks.insert(id);
         }
@@ -397,7 +404,7 @@ impl Leader {
         let established = self.is_established();
         if let Some(learner) = self.learners.get_mut(&link)
             && learner.stage == Stage::Ready
-            && established
+            && (established || is_on(Mutant::WelcomeTooEarly))
         {
             learner.stage = Stage::Serving;
             out.send(link, Packet::new(PacketKind::UpToDate, Zxid(-1)));

@@ -15,6 +15,7 @@ use crate::history::History;
 use crate::link::{LinkId, Record, Transport};
 use crate::quorum::{Quorum, ServerId};
 use learners::Learner;
+use proto::mutant::{Mutant, is_on};
 use proto::peer::{Entry, Packet, PacketKind};
 use proto::{SessionId, Zxid};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -216,7 +217,9 @@ impl Leader {
     }
 
     fn is_quorum(&self, servers: &BTreeSet<ServerId>) -> bool {
-        self.quorums().all(|quorum| quorum.contains(servers))
+        let observers_count = is_on(Mutant::ObserversCount) && self.phase <= Phase::Acknowledging;
+        self.quorums()
+            .all(|quorum| quorum.contains(servers) || observers_count && servers.len() > quorum.len() / 2)
     }
 
     fn votes(&self, id: ServerId) -> bool {
@@ -261,7 +264,8 @@ impl Leader {
                 out.send(*link, commit(learner.follows, *zxid, entry, leader));
             }
             // Before the next commit: the learner answers its clients in the order of what it gets.
-            while let Some((_, link)) = self.syncs.pop_front_if(|(need, _)| *need <= *zxid) {
+            let due = if is_on(Mutant::LateSync) { Zxid(i64::MIN) } else { *zxid };
+            while let Some((_, link)) = self.syncs.pop_front_if(|(need, _)| *need <= due) {
                 out.send(link, Packet::new(PacketKind::Sync, Zxid::ZERO));
             }
         }
@@ -286,7 +290,7 @@ impl Leader {
     /// A learner's client asks for `sync`.
     pub fn sync(&mut self, link: LinkId, out: &mut impl Transport) {
         let last = self.broadcast.last_proposed();
-        if self.broadcast.committed() >= last {
+        if self.broadcast.committed() >= last || is_on(Mutant::SyncAtOnce) {
             out.send(link, Packet::new(PacketKind::Sync, Zxid::ZERO));
         } else {
             self.syncs.push_back((last, link));
