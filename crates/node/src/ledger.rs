@@ -28,6 +28,10 @@ pub(crate) struct Ledger {
     reloading: u32,
     last_logged: Zxid,
     durable: Zxid,
+    /// Whether entries go to the disk.
+    keeps_entries: bool,
+    /// The last transaction on disk, when there are later ones in memory only.
+    kept: Option<Zxid>,
     /// Nothing before this can be cut off: there is no snapshot before it.
     floor: Zxid,
     accepted_epoch: u32,
@@ -42,6 +46,8 @@ impl Ledger {
             reloading: 0,
             last_logged,
             durable: last_logged,
+            keeps_entries: true,
+            kept: None,
             floor: Zxid::ZERO,
             accepted_epoch,
             current_epoch,
@@ -87,8 +93,33 @@ impl Ledger {
         self.waiting.push_back((self.issued, item));
     }
 
+    /// Whether entries go to the disk from now on: not those of an observer without a log. Epochs, memberships
+    /// and snapshots from a leader always do.
+    pub(crate) fn keep_entries(&mut self, keeps: bool) {
+        self.keeps_entries = keeps;
+    }
+
+    /// Whether there is something in memory that the disk does not have.
+    pub(crate) fn lacks_entries(&self) -> bool {
+        self.kept.is_some()
+    }
+
+    /// Goes back to what is on disk, if there is more in memory: what no log has must not be voted with, nor be
+    /// followed by entries in a log. Says how far that is.
+    pub(crate) fn forget_unkept(&mut self, out: &mut impl Outbox) -> Option<Zxid> {
+        let kept = self.kept?;
+        self.truncate(kept, true, out);
+        Some(kept)
+    }
+
     /// Appends an entry.
     pub(crate) fn append(&mut self, zxid: Zxid, entry: Entry, out: &mut impl Outbox) {
+        if !self.keeps_entries {
+            self.kept.get_or_insert(self.last_logged);
+            self.last_logged = zxid;
+            self.durable = zxid;
+            return;
+        }
         self.issue(Item::Entry(zxid));
         self.last_logged = zxid;
         out.append(zxid, entry);
@@ -103,6 +134,7 @@ impl Ledger {
     /// Takes back what comes after `to`.
     pub(crate) fn truncate(&mut self, to: Zxid, reload: bool, out: &mut impl Outbox) {
         self.issue(Item::Rewrite);
+        self.kept = None;
         self.reloading += u32::from(reload);
         self.last_logged = to;
         self.durable = to;
@@ -112,6 +144,7 @@ impl Ledger {
     /// Replaces everything by a snapshot.
     pub(crate) fn install(&mut self, zxid: Zxid, tree: Box<Tree>, out: &mut impl Outbox) {
         self.issue(Item::Rewrite);
+        self.kept = None;
         self.reloading += 1;
         self.last_logged = zxid;
         self.durable = zxid;

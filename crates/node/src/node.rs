@@ -13,7 +13,7 @@ use crate::connection::Submission;
 use crate::containers::Sweep;
 use crate::delivery::{ConnId, Outbox};
 use crate::ledger::Ledger;
-use crate::peer::{LearnerStatus, Membership, PeerInput, Role, Status};
+use crate::peer::{Membership, PeerInput, Role, Status};
 use crate::roles::{Duty, Ensemble};
 use crate::sessions::{SessionInfo, Sessions};
 use crate::settings::{Now, Settings};
@@ -237,14 +237,6 @@ impl Node {
             Duty::Leading(leader) => Some(leader),
             _ => None,
         };
-        let learners = leader.map_or_else(Vec::new, |leader| leader.learners());
-        let learners = learners.into_iter().map(|(id, link, votes, synced, acked)| LearnerStatus {
-            id,
-            link,
-            votes,
-            synced,
-            acked,
-        });
         Status {
             role: self.role(),
             serving: self.store.serving() == crate::Serving::Yes,
@@ -253,7 +245,7 @@ impl Node {
             last_logged: self.ledger.last_logged(),
             committed: self.commit_point(),
             last_proposed: leader.map_or(Zxid::ZERO, |leader| leader.last_proposed()),
-            learners: learners.collect(),
+            learners: leader.map_or_else(Vec::new, |leader| leader.learners()),
             pending_syncs: leader.map_or(0, |leader| leader.pending_syncs()),
             diverged: self.diverged,
             election_ms: self.ensemble.as_ref().map_or(0, |ensemble| ensemble.election_ms),

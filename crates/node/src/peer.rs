@@ -3,7 +3,7 @@
 use proto::Zxid;
 use proto::peer::{Entry, Notification, Packet};
 use tree::Tree;
-use zab::{Config, ElectionSettings, LinkId, ServerId};
+use zab::{Config, ElectionSettings, LearnerStatus, LinkId, ServerId};
 
 /// What can come from the other members.
 #[derive(Debug)]
@@ -45,6 +45,9 @@ pub enum PeerInput {
         /// The tree.
         tree: Box<Tree>,
     },
+    /// A snapshot is on its way on this link, in either direction, and gets on. To be told now and then:
+    /// a large one may take longer than a silent link is trusted.
+    Progress(LinkId),
     /// The answer to [`zab::Transport::read_history`].
     History {
         /// For which learner.
@@ -110,10 +113,17 @@ pub struct EnsembleSettings {
     /// Milliseconds a new leader waits for its epoch to be accepted before it minds a voter that looks
     /// again; `None`: never (`leader.maxTimeToWaitForEpoch`).
     pub max_time_to_wait_for_epoch_ms: Option<u64>,
-    /// Wait before an observer connects again, milliseconds (`observer.reconnectDelayMs`).
-    pub observer_reconnect_delay_ms: u64,
+    /// Longest wait of an observer before it looks for a leader again, milliseconds: those of
+    /// `observer.reconnectDelayMs` and `observer.election.DelayMs` together. Each waits a part of its own, so
+    /// that not all come at once.
+    pub observer_delay_ms: u64,
     /// Whether observers keep a log and snapshots (`syncEnabled`).
     pub observer_logs: bool,
+    /// Learners synchronized by snapshots at the same time from which on observers are sent away
+    /// (`leader.maxConcurrentSnapSyncs`).
+    pub snap_syncs_max: u32,
+    /// As many by differences (`leader.maxConcurrentDiffSyncs`).
+    pub diff_syncs_max: u32,
 }
 
 impl Default for EnsembleSettings {
@@ -133,8 +143,10 @@ impl Default for EnsembleSettings {
             quorum_sync: false,
             force_snapshot: false,
             max_time_to_wait_for_epoch_ms: None,
-            observer_reconnect_delay_ms: 0,
+            observer_delay_ms: 0,
             observer_logs: true,
+            snap_syncs_max: 10,
+            diff_syncs_max: 100,
         }
     }
 }
@@ -154,21 +166,6 @@ pub enum Role {
     Following(ServerId),
     /// Observing this server.
     Observing(ServerId),
-}
-
-/// A learner as its leader sees it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct LearnerStatus {
-    /// Who it is.
-    pub id: ServerId,
-    /// Its link.
-    pub link: LinkId,
-    /// Whether it votes.
-    pub votes: bool,
-    /// Whether it was told that it is up to date.
-    pub synced: bool,
-    /// The last transaction it acknowledged.
-    pub acked: Zxid,
 }
 
 /// A member as operators and tests see it.

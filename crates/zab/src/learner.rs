@@ -19,6 +19,8 @@ use std::collections::VecDeque;
 const DIALS_MAX: u32 = 5;
 /// The first pauses between attempts are shorter than the configured one, milliseconds.
 const FIRST_PAUSE_MS: u64 = 10;
+/// Sessions in one answer to PING: with twelve bytes each, below the reference's limit of a packet.
+const PONG_SESSIONS_MAX: usize = 1 << 16;
 
 /// What a learner is run by.
 #[derive(Debug, Clone)]
@@ -513,14 +515,18 @@ impl Learner {
         Ok(())
     }
 
-    /// Answers a [`LearnerEvent::Ping`] with the sessions heard from since the last.
+    /// Answers a [`LearnerEvent::Ping`] with the sessions heard from since the last; with several answers when
+    /// one would be too large a packet.
     pub fn pong(&self, zxid: Zxid, sessions: &[(SessionId, i32)], out: &mut impl Transport) {
-        let mut data = Vec::with_capacity(sessions.len() * 12);
-        for (session, timeout_ms) in sessions {
-            data.extend_from_slice(&session.0.to_be_bytes());
-            data.extend_from_slice(&timeout_ms.to_be_bytes());
+        let (first, rest) = sessions.split_at(sessions.len().min(PONG_SESSIONS_MAX));
+        for sessions in std::iter::once(first).chain(rest.chunks(PONG_SESSIONS_MAX)) {
+            let mut data = Vec::with_capacity(sessions.len() * 12);
+            for (session, timeout_ms) in sessions {
+                data.extend_from_slice(&session.0.to_be_bytes());
+                data.extend_from_slice(&timeout_ms.to_be_bytes());
+            }
+            self.send(out, Packet::with(PacketKind::Ping, zxid, data));
         }
-        self.send(out, Packet::with(PacketKind::Ping, zxid, data));
     }
 
     /// Forwards a client's request.

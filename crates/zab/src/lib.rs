@@ -28,7 +28,7 @@ pub use config::{Address, Config, Member, MemberRole};
 pub use config_text::{ConfigLine, ConfigProblem, ConfigTextError};
 pub use election::{Ballots, Decision, Election, ElectionSettings};
 pub use history::follows;
-pub use leader::{Leader, LeaderEvent, LeaderSettings};
+pub use leader::{Leader, LeaderEvent, LeaderSettings, LearnerStatus};
 pub use learner::{Learner, LearnerEvent, LearnerSettings, LearnerStart};
 pub use link::{LinkId, Record, Transport};
 pub use quorum::{Quorum, ServerId};

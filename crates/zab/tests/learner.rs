@@ -150,6 +150,38 @@ fn hc_22_25_26_a_proposal_from_during_the_sync_is_acknowledged_after_the_new_lea
 }
 
 #[test]
+fn what_is_proposed_before_the_new_leader_is_acknowledged_is_acknowledged_also_when_its_commit_is_quicker() {
+    let mut a = Attempt::acknowledged(z(4, 7));
+    for (kind, zxid) in [
+        (K::Diff, z(4, 7)),
+        (K::Proposal, z(5, 1)),
+        (K::Commit, z(5, 1)),
+        (K::NewLeader, z(5, 0)),
+        (K::Proposal, z(5, 2)),
+        (K::Commit, z(5, 2)),
+    ] {
+        a.packet(kind, zxid);
+    }
+    a.learner.on_stored(z(5, 2), &mut a.wire);
+    a.record();
+    assert_eq!(a.wire.take(LINK), [(K::Ack, z(5, 0)), (K::Ack, z(5, 2))], "the leader waits for it");
+}
+
+#[test]
+fn more_sessions_than_fit_into_a_packet_are_reported_in_several() {
+    let mut a = Attempt::following(z(4, 7));
+    let sessions: Vec<_> = (0..200_000).map(|n| (proto::SessionId(n), 4000)).collect();
+    a.learner.pong(z(5, 0), &sessions, &mut a.wire);
+    let lengths: Vec<usize> =
+        a.wire.sent.iter().map(|(_, p)| p.data.as_deref().unwrap_or(&[]).len()).collect();
+    assert_eq!(lengths.iter().sum::<usize>(), 200_000 * 12);
+    assert!(lengths.iter().all(|length| *length < 1_000_000), "{lengths:?}");
+    a.wire.sent.clear();
+    a.learner.pong(z(5, 0), &[], &mut a.wire);
+    assert_eq!(a.wire.take(LINK), [(K::Ping, z(5, 0))], "also when there is nobody to report");
+}
+
+#[test]
 fn each_proposal_is_acknowledged_by_itself_once_it_is_durable() {
     let mut a = Attempt::following(z(4, 7));
     for n in 1..=3 {

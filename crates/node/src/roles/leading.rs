@@ -23,6 +23,8 @@ impl Node {
             sync_limit: ensemble.settings.sync_limit,
             history_count: ensemble.settings.history_count,
             force_snapshot: ensemble.settings.force_snapshot,
+            snap_syncs_max: ensemble.settings.snap_syncs_max,
+            diff_syncs_max: ensemble.settings.diff_syncs_max,
             patience_ms: ensemble.settings.max_time_to_wait_for_epoch_ms.unwrap_or(tick_ms),
             reconfig: ensemble.settings.reconfig,
             standalone_enabled: ensemble.settings.standalone_enabled,
@@ -32,14 +34,15 @@ impl Node {
         let own = (accepted, current, self.ledger.last_logged());
         let leader = Leader::new(self.me, config, staged, settings, own, now_ms);
         let early = std::mem::take(&mut ensemble.early);
+        self.ledger.keep_entries(true);
         self.duty = Duty::Leading(Box::new(leader));
         out.role_changed(Role::Leading, "elected");
         self.apply_committed(out);
         self.lead(out, |leader, events, _| leader.start(events));
-        for (link, (_, packets)) in early {
+        for (link, (_, first)) in early {
             self.lead(out, |leader, events, out| {
                 leader.on_accepted(now_ms, link);
-                for packet in packets {
+                if let Some(packet) = first {
                     leader.on_packet(now_ms, link, packet, events, out);
                 }
             });

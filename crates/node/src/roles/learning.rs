@@ -27,9 +27,11 @@ impl Node {
             connect_retry_ms: ensemble.settings.connect_retry_ms,
         };
         let (accepted_epoch, current_epoch) = self.ledger.epochs();
+        let observes = ensemble.config.observes(self.me);
+        self.ledger.keep_entries(!observes || ensemble.settings.observer_logs);
         let start = LearnerStart {
             me: self.me,
-            observes: ensemble.config.observes(self.me),
+            observes,
             accepted_epoch,
             current_epoch,
             last_logged: self.ledger.last_logged(),
@@ -128,8 +130,8 @@ impl Node {
 
     /// Takes back what the leader does not have (HC-17).
     fn cut(&mut self, to: Zxid, out: &mut impl Outbox) {
-        if to < self.ledger.floor() {
-            // A snapshot of what no quorum ever had: only another snapshot can take its place.
+        if to < self.ledger.floor() || self.ledger.lacks_entries() {
+            // A snapshot of what no quorum ever had, or no log: only another snapshot can take its place.
             if let Some(ensemble) = &mut self.ensemble {
                 ensemble.wants_snapshot = true;
             }

@@ -25,8 +25,6 @@ use zab::{
     ServerId,
 };
 
-/// Packets kept for a learner that is early; more than one says it does not follow the protocol.
-const EARLY_PACKETS_MAX: usize = 4;
 /// Learners that may be early.
 const EARLY_LINKS_MAX: usize = 256;
 /// Pause before the next election after one that came to nothing, milliseconds: doubled each time.
@@ -76,7 +74,7 @@ pub(crate) struct Ensemble {
     moves_after: Option<Zxid>,
     pub(crate) election: Election,
     /// Links of learners that came before this server leads.
-    early: BTreeMap<LinkId, (u64, Vec<Packet>)>,
+    early: BTreeMap<LinkId, (u64, Option<Packet>)>,
     /// Terms in a row that never came to serve.
     failures: u32,
     pub(crate) election_ms: u64,
@@ -114,6 +112,12 @@ impl Ensemble {
     }
 }
 
+/// A part of a delay that differs from server to server, and from time to time.
+fn part_of(delay_ms: u64, me: ServerId, now_ms: u64) -> u64 {
+    let mixed = (now_ms ^ (me.0 as u64) << 48).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 32;
+    (mixed * delay_ms.min(u64::from(u32::MAX))) >> 32
+}
+
 /// Where an election's votes go.
 struct Booth<'a, O>(&'a mut O);
 
@@ -141,7 +145,7 @@ impl Node {
                 Duty::Learning(_) => out.close(link),
                 _ if ensemble.early.len() >= EARLY_LINKS_MAX => out.close(link),
                 _ => {
-                    ensemble.early.insert(link, (now_ms, Vec::new()));
+                    ensemble.early.insert(link, (now_ms, None));
                 }
             },
             PeerInput::Dialed { leader, link } => match &self.duty {
@@ -157,10 +161,13 @@ impl Node {
             PeerInput::Packet { link, packet } => self.on_packet(link, packet, out),
             PeerInput::Snapshot { link, tree } => self.on_snapshot(link, tree, out),
             PeerInput::History { link, entries } => {
-                if let Duty::Leading(leader) = &mut self.duty {
-                    leader.on_history(link, entries, out);
-                }
+                self.lead(out, |leader, events, out| leader.on_history(link, entries, events, out));
             }
+            PeerInput::Progress(link) => match &mut self.duty {
+                Duty::Leading(leader) => leader.on_progress(now_ms, link),
+                Duty::Learning(learner) if learner.link() == Some(link) => learner.on_progress(now_ms),
+                _ => {}
+            },
             PeerInput::Closed(link) => self.on_closed(link, out),
         }
     }
@@ -176,9 +183,9 @@ impl Node {
             }
             _ => {
                 let Some(ensemble) = &mut self.ensemble else { return };
-                let Some((_, packets)) = ensemble.early.get_mut(&link) else { return };
-                packets.push(packet);
-                if packets.len() > EARLY_PACKETS_MAX {
+                let Some((_, first)) = ensemble.early.get_mut(&link) else { return };
+                // Whoever knows the protocol says who it is, and waits for the answer.
+                if first.replace(packet).is_some() {
                     ensemble.early.remove(&link);
                     out.close(link);
                 }
@@ -227,6 +234,12 @@ impl Node {
             0 | 1 => 0,
             n => (PAUSE_MS << n.min(10)).min(PAUSE_MAX_MS),
         };
+        let pause_ms = match &self.duty {
+            Duty::Learning(learner) if learner.observes() && ensemble.appointed.is_none() => {
+                pause_ms.max(part_of(ensemble.settings.observer_delay_ms, self.me, now_ms))
+            }
+            _ => pause_ms,
+        };
         // Joiners must not be told of a leader that may be gone.
         ensemble.election.resign();
         // What is not known to be committed by now is so only if the next leader says so.
@@ -262,6 +275,13 @@ impl Node {
         let Duty::Leaving { until_ms } = self.duty else { return };
         let Some(ensemble) = &mut self.ensemble else { return };
         if !(self.ledger.is_settled() || is_on(Mutant::LookBeforeDurable)) || now_ms < until_ms {
+            return;
+        }
+        if !ensemble.config.observes(self.me)
+            && let Some(kept) = self.ledger.forget_unkept(out)
+        {
+            self.tail.clear();
+            self.applicable = kept;
             return;
         }
         let (last, (_, current_epoch)) = (self.ledger.last_logged(), self.ledger.epochs());

@@ -296,25 +296,27 @@ impl Leader {
             }
         };
         let mut sent = from;
-        for (zxid, entry) in self.history.after(from) {
-            if *zxid > committed && !follows {
-                break;
-            }
+        for (zxid, entry) in self.history.after(from).take_while(|(zxid, _)| *zxid <= committed) {
             sent = *zxid;
             out.send(link, proposal(*zxid, entry));
-            if *zxid <= committed {
-                out.send(link, Packet::new(PacketKind::Commit, *zxid));
-            }
+            out.send(link, Packet::new(PacketKind::Commit, *zxid));
         }
+        let synced_to = committed.min(sent);
         let text = self.staged.as_ref().unwrap_or(&self.config).to_text();
         let new_leader = Zxid::new(self.epoch, 0);
         out.send(link, Packet::with(PacketKind::NewLeader, new_leader, text.into_bytes()));
+        // What is not committed comes after it, as it would have come a moment later: 3.8's followers forget
+        // what they were sent before NEWLEADER, and stumble over its commit when that precedes UPTODATE.
+        for (zxid, entry) in self.history.after(sent).filter(|_| follows) {
+            sent = *zxid;
+            out.send(link, proposal(*zxid, entry));
+        }
         if let Some(learner) = self.learners.get_mut(&link) {
             learner.stage = Stage::Syncing;
             learner.forwards = true;
             learner.by_snapshot = by_snapshot;
             learner.sent = sent;
-            learner.synced_to = committed.min(sent.max(from));
+            learner.synced_to = synced_to;
         }
     }
 
