@@ -51,10 +51,6 @@ pub struct Ensemble {
     /// `snapshotSizeFactor`: a learner is sent log files while they have at most this share of the newest
     /// snapshot's bytes; `None` switches that off.
     pub snapshot_size_factor: Option<f64>,
-    /// `leader.maxConcurrentSnapSyncs`: snapshots sent to observers at the same time.
-    pub max_snap_syncs: u32,
-    /// `leader.maxConcurrentDiffSyncs`: differences sent to observers at the same time.
-    pub max_diff_syncs: u32,
 }
 
 /// `TCP_NODELAY` by role.
@@ -134,8 +130,6 @@ pub(super) fn build(
         multi_address: from.flag("multiAddress.enabled"),
         observer_master_port: from.positive("observerMasterPort").and_then(|port| u16::try_from(port).ok()),
         snapshot_size_factor: Some(factor).filter(|factor| *factor >= 0.0),
-        max_snap_syncs: from.positive_int("leader.maxConcurrentSnapSyncs").unwrap_or(0),
-        max_diff_syncs: from.positive_int("leader.maxConcurrentDiffSyncs").unwrap_or(0),
         settings,
     };
     Ok((ensemble, own_line))
@@ -178,7 +172,10 @@ fn settings(from: &Settings) -> Result<EnsembleSettings, ConfigError> {
         quorum_sync: from.flag("quorumSync"),
         force_snapshot: from.flag("forceSnapshotSync"),
         max_time_to_wait_for_epoch_ms: wait_for_epoch.and_then(|ms| u64::try_from(ms).ok()),
-        observer_reconnect_delay_ms: milliseconds("observer.reconnectDelayMs"),
+        observer_delay_ms: milliseconds("observer.reconnectDelayMs")
+            + milliseconds("observer.election.DelayMs"),
+        snap_syncs_max: from.positive_int("leader.maxConcurrentSnapSyncs").unwrap_or(u32::MAX),
+        diff_syncs_max: from.positive_int("leader.maxConcurrentDiffSyncs").unwrap_or(u32::MAX),
         observer_logs: observers_log,
     })
 }

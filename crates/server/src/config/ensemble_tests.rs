@@ -80,7 +80,7 @@ fn defaults_of_an_ensemble_are_the_reference_ones() {
         (Duration::from_secs(30), Duration::from_secs(15))
     );
     assert_eq!((ensemble.election_bind_retry, ensemble.snapshot_size_factor), (3, Some(0.33)));
-    assert_eq!((ensemble.max_snap_syncs, ensemble.max_diff_syncs), (10, 100));
+    assert_eq!((ensemble.settings.snap_syncs_max, ensemble.settings.diff_syncs_max), (10, 100));
     assert!(!ensemble.listen_on_all && !ensemble.tcp_keep_alive && !ensemble.multi_address);
     assert_eq!(ensemble.observer_master_port, None);
     let expected =

@@ -221,8 +221,6 @@ fn member(reconfig_enabled: bool) -> Config {
         multi_address: false,
         observer_master_port: None,
         snapshot_size_factor: None,
-        max_snap_syncs: 10,
-        max_diff_syncs: 100,
     };
     Config { ensemble: Some(ensemble), reconfig_enabled, ..config() }
 }

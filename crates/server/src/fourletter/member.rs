@@ -30,7 +30,9 @@ pub struct Leading {
     pub learners: u64,
     /// Followers that are up to date and vote.
     pub synced_followers: u64,
-    /// Learners that are up to date and do not vote.
+    /// Followers that are up to date and do not vote.
+    pub synced_non_voting_followers: u64,
+    /// Observers that are up to date.
     pub synced_observers: u64,
     /// `sync` requests of learners that wait.
     pub pending_syncs: u64,
@@ -73,13 +75,15 @@ impl Member {
         uptime_ms: u64,
         proposals: Option<ProposalSizes>,
     ) -> Self {
-        let synced = |votes: bool| {
-            status.learners.iter().filter(|learner| learner.synced && learner.votes == votes).count() as u64
+        let synced = |follows: bool, votes: bool| {
+            let alike = |l: &&node::LearnerStatus| l.synced && l.follows == follows && l.votes == votes;
+            status.learners.iter().filter(alike).count() as u64
         };
         let leading = Leading {
             learners: status.learners.len() as u64,
-            synced_followers: synced(true),
-            synced_observers: synced(false),
+            synced_followers: synced(true, true),
+            synced_non_voting_followers: synced(true, false),
+            synced_observers: synced(false, false),
             pending_syncs: status.pending_syncs as u64,
             uptime_ms,
             proposals,
@@ -103,8 +107,7 @@ impl Member {
         out.extend([
             Metric::whole("learners", leading.learners),
             Metric::whole("synced_followers", leading.synced_followers),
-            // Learners that do not vote are not told apart.
-            Metric::whole("synced_non_voting_followers", 0),
+            Metric::whole("synced_non_voting_followers", leading.synced_non_voting_followers),
             Metric::whole("synced_observers", leading.synced_observers),
             Metric::whole("pending_syncs", leading.pending_syncs),
             Metric::whole("leader_uptime", leading.uptime_ms),

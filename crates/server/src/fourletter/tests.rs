@@ -321,8 +321,6 @@ fn of_three(mode: Mode, leading: Option<Leading>) -> Fixed {
         multi_address: false,
         observer_master_port: None,
         snapshot_size_factor: None,
-        max_snap_syncs: 10,
-        max_diff_syncs: 100,
     });
     let state = if leading.is_some() { "leading - broadcast" } else { "following - broadcast" };
     let member = Member { state: state.into(), quorum_size: 3, membership, diverged: 0, leading };
@@ -369,6 +367,7 @@ fn mntr_of_a_leader_counts_its_learners() {
     let leading = Leading {
         learners: 3,
         synced_followers: 1,
+        synced_non_voting_followers: 0,
         synced_observers: 1,
         pending_syncs: 2,
         uptime_ms: 53_299,
@@ -443,20 +442,27 @@ fn what_a_member_plays_follows_from_its_status() {
         (status.role, status.serving) = (role, serving);
         assert_eq!(mode(&status), expected, "{role:?}");
     }
-    let learner = |votes, synced| node::LearnerStatus {
+    let learner = |follows, votes, synced| node::LearnerStatus {
         id: leader,
         link: zab::LinkId(1),
+        follows,
         votes,
         synced,
         acked: Zxid(0),
     };
     status.role = Role::Leading;
-    status.learners = vec![learner(true, true), learner(true, false), learner(false, true)];
+    status.learners = vec![
+        learner(true, true, true),
+        learner(true, true, false),
+        learner(true, false, true),
+        learner(false, false, true),
+    ];
     let config =
         zab::Config::parse("server.1=a:1:2\nserver.2=b:1:2\nserver.3=c:1:2:observer\nversion=1f").unwrap();
     let member = Member::new(&status, &config, 7, None);
     let leading = member.leading.unwrap();
-    assert_eq!((leading.learners, leading.synced_followers, leading.synced_observers), (3, 1, 1));
+    let synced = (leading.synced_followers, leading.synced_non_voting_followers, leading.synced_observers);
+    assert_eq!((leading.learners, synced), (4, (1, 1, 1)));
     assert_eq!((member.quorum_size, leading.uptime_ms), (2, 7));
     assert!(member.membership.ends_with("version=1f"));
 }

@@ -64,8 +64,6 @@ impl Cluster {
             multi_address: false,
             observer_master_port: None,
             snapshot_size_factor: Some(0.33),
-            max_snap_syncs: 10,
-            max_diff_syncs: 100,
         });
         config
     }

@@ -14,8 +14,10 @@ pub(super) const KEYS: &[Key] = rows! { Place::Property;
         "attempts to bind the election port; 0 is for ever";
     "fastleader.minNotificationInterval", ms(1), "200", "3.6", EnsembleOnly, "first wait for notifications";
     "fastleader.maxNotificationInterval", ms(1), "60000", "3.6", EnsembleOnly, "longest wait for notifications";
-    "leader.maxConcurrentSnapSyncs", count(0), "10", "3.6", NotYet("observers are not made to wait for one another"), "snapshots sent at the same time";
-    "leader.maxConcurrentDiffSyncs", count(0), "100", "3.6", NotYet("observers are not made to wait for one another"), "differences sent at the same time";
+    "leader.maxConcurrentSnapSyncs", count(1), "10", "3.6", EnsembleOnly,
+        "snapshots sent at the same time from which on observers have to come again";
+    "leader.maxConcurrentDiffSyncs", count(1), "100", "3.6", EnsembleOnly,
+        "differences sent at the same time from which on observers have to come again";
     "leader.maxTimeToWaitForEpoch", ms(-1), "-1", "3.6", EnsembleOnly,
         "leave leadership when a voter looks again; -1 is off";
     "leader.ackLoggingFrequency", count(0), "1000", "3.6", NotYet("the latency of acknowledgements is not logged"),
@@ -34,9 +36,11 @@ pub(super) const KEYS: &[Key] = rows! { Place::Property;
     "quorumSync", Kind::Bool, "false", "Zabra", EnsembleOnly,
         "sync is confirmed by a quorum, so that a leader that is cut off cannot answer it";
     "forceSnapshotSync", Kind::Bool, "false", "3.5", EnsembleOnly, "for tests: always sync by snapshot";
-    "observer.reconnectDelayMs", ms(0), "0", "3.6", NotYet("an observer reconnects at once"), "wait before an observer reconnects";
-    "observer.election.DelayMs", ms(0), "200", "3.6", NotYet("an observer looks for a leader at once"), "wait before an observer elects";
-    "observer.syncEnabled", Kind::Bool, "", "3.4.6", NotYet(super::OBSERVERS_LOG), "overrides syncEnabled";
+    "observer.reconnectDelayMs", ms(0), "0", "3.6", EnsembleOnly,
+        "longest wait before an observer reconnects, added to the next";
+    "observer.election.DelayMs", ms(0), "200", "3.6", EnsembleOnly,
+        "longest wait before an observer looks for a leader again; each waits a part of its own";
+    "observer.syncEnabled", Kind::Bool, "", "3.4.6", EnsembleOnly, "overrides syncEnabled";
     "observerMaster.sizeLimit", int(Unit::Bytes, 0), "33554432", "3.6", NotYet("observers are served by the leader"),
         "committed packets a follower keeps for observers";
     "messageTracker.BufferSize", count(0), "10", "3.6", NotYet("packets of lost peers are not logged"), "packets a peer connection remembers";

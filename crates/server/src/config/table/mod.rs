@@ -262,7 +262,6 @@ pub fn find(name: &str) -> Option<&'static Key> {
 }
 
 const JVM: &str = "there is no JVM";
-const OBSERVERS_LOG: &str = "an observer always keeps a log and snapshots";
 
 const INT_MAX: i64 = i32::MAX as i64;
 

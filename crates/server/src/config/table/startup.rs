@@ -30,7 +30,7 @@ pub(super) const KEYS: &[Key] = rows! { Place::File;
     "maxSessionTimeout", ms(-1), "-1", "", Supported, "greatest session timeout; -1 is 20 ticks";
     "electionAlg", Kind::OneOf(&["3"]), "3", "", EnsembleOnly, "election algorithm; only 3 is left";
     "peerType", Kind::OneOf(&["participant", "observer"]), "participant", "", EnsembleOnly, "role of this server";
-    "syncEnabled", Kind::Bool, "true", "3.4.6", NotYet(super::OBSERVERS_LOG), "observers keep a log and snapshots";
+    "syncEnabled", Kind::Bool, "true", "3.4.6", EnsembleOnly, "observers keep a log and snapshots of their own";
     "observerMasterPort", PORT_OR_OFF, "0", "3.6", NotYet("observers are served by the leader; nothing listens on this port"),
         "port where a follower serves observers; 0 is off";
     "quorumListenOnAllIPs", Kind::Bool, "false", "3.4.6", EnsembleOnly,
