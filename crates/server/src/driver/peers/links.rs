@@ -4,7 +4,7 @@ use super::incoming::{Incoming, Progress};
 use super::noise::Noise;
 use super::settings::PeerSettings;
 use super::wire::Wire;
-use super::{Ground, Peers};
+use super::{Ground, PROGRESS_MS, Peers};
 use mio::event::Event;
 use mio::net::TcpStream;
 use mio::{Interest, Token};
@@ -44,8 +44,8 @@ enum Stage {
     Stranger { until_ms: u64 },
     /// The node knows it.
     Open,
-    /// A snapshot is coming.
-    Snapshot(Box<Incoming>),
+    /// A snapshot is coming; the node was last told so then.
+    Snapshot { incoming: Box<Incoming>, told_ms: u64 },
     /// The node has closed it; what is still to be sent has time until then.
     Closing { until_ms: u64 },
 }
@@ -274,7 +274,7 @@ impl Links {
         link.wire.abort();
         match link.stage {
             // It is forgotten when the node hears of its end.
-            Stage::Open | Stage::Snapshot(_) => ground.inputs.push(PeerInput::Closed(id)),
+            Stage::Open | Stage::Snapshot { .. } => ground.inputs.push(PeerInput::Closed(id)),
             Stage::Stranger { .. } => drop(self.peers.remove_wire(id)),
             Stage::Closing { .. } => {}
         }
@@ -285,7 +285,7 @@ impl Link {
     fn until_ms(&self) -> Option<u64> {
         match self.stage {
             Stage::Stranger { until_ms } | Stage::Closing { until_ms } => Some(until_ms),
-            Stage::Open | Stage::Snapshot(_) => None,
+            Stage::Open | Stage::Snapshot { .. } => None,
         }
     }
 
@@ -303,9 +303,13 @@ impl Link {
             let rest = &bytes[used..];
             match &mut self.stage {
                 Stage::Closing { .. } => return Ok(bytes.len()),
-                Stage::Snapshot(incoming) => {
+                Stage::Snapshot { incoming, told_ms } => {
                     let (taken, progress) = incoming.take_in(rest)?;
                     used += taken;
+                    if taken > 0 && ground.now_ms >= *told_ms + PROGRESS_MS {
+                        *told_ms = ground.now_ms;
+                        ground.inputs.push(PeerInput::Progress(link));
+                    }
                     match progress {
                         Progress::More => return Ok(used),
                         Progress::Complete(tree) => {
@@ -328,8 +332,8 @@ impl Link {
                     let Some((packet, length)) = parse(rest, packet_max)? else { return Ok(used) };
                     used += length;
                     if packet.kind == PacketKind::Snap && self.dialed {
-                        self.stage =
-                            Stage::Snapshot(Box::new(Incoming::new(packet.zxid, tree.clone(), packet_max)));
+                        let incoming = Box::new(Incoming::new(packet.zxid, tree.clone(), packet_max));
+                        self.stage = Stage::Snapshot { incoming, told_ms: ground.now_ms };
                     }
                     ground.inputs.push(PeerInput::Packet { link, packet });
                 }

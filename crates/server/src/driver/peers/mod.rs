@@ -50,6 +50,9 @@ use zab::{Address, LinkId, ServerId};
 /// Wakes the peer thread for its mail.
 const WAKER: Token = Token(usize::MAX);
 
+/// How often the node is told that a snapshot gets on: well within any tick of a silent link's patience.
+const PROGRESS_MS: u64 = 250;
+
 /// What other threads leave for the peer thread, in order.
 pub(crate) enum Mail {
     /// Connect to a leader.

@@ -1,12 +1,13 @@
 //! A snapshot on its way to a learner, in slices, while writes go on.
 
 use super::wire::Wire;
-use super::{Mail, Peers};
+use super::{Mail, PROGRESS_MS, Peers};
 use crate::driver::shared::Shared;
 use proto::peer::snap::encode_end;
 use proto::snapshot::HEADER_BYTES;
 use std::sync::Arc;
 use tree::SnapshotCursor;
+use zab::LinkId;
 
 /// Nodes serialized while the tree is held once: bounds how long a write can wait.
 const NODES_PER_SLICE: usize = 256;
@@ -35,6 +36,8 @@ pub(crate) struct Outgoing {
     /// What is left of the file header, which is not sent.
     header: usize,
     chunk: Vec<u8>,
+    /// When the node was last told that it gets on, and how far it was then.
+    told: (u64, u64),
 }
 
 impl Outgoing {
@@ -45,7 +48,18 @@ impl Outgoing {
         tracing::info!(peer = %wire.peer, zxid = %cursor.zxid(), "sending a snapshot to a learner");
         wire.begin_stream();
         let term = peers.term();
-        Self { wire, cursor, term, header: HEADER_BYTES, chunk: Vec::new() }
+        Self { wire, cursor, term, header: HEADER_BYTES, chunk: Vec::new(), told: (0, 0) }
+    }
+
+    /// The link, when the node should be told that its learner reads on.
+    pub(super) fn progress(&mut self, now_ms: u64) -> Option<LinkId> {
+        let (told_ms, then) = self.told;
+        let now = self.wire.progress_ms();
+        if now == then || now_ms < told_ms + PROGRESS_MS {
+            return None;
+        }
+        self.told = (now_ms, now);
+        Some(self.wire.id)
     }
 
     /// Makes and sends the next slices.

@@ -222,13 +222,14 @@ impl Sockets {
         }
     }
 
-    /// Lets snapshots on their way go on.
-    pub(crate) fn pump(&mut self, shared: &Shared) {
+    /// Lets snapshots on their way go on, and says of which links they do.
+    pub(crate) fn pump(&mut self, shared: &Shared, now_ms: u64, inputs: &mut Vec<PeerInput>) {
         self.pumping = false;
         let (pumping, peers) = (&mut self.pumping, &self.peers);
         self.outgoing.retain_mut(|outgoing| {
             let pumped = outgoing.pump(shared, peers);
             *pumping |= pumped == Pumped::More;
+            inputs.extend(outgoing.progress(now_ms).map(PeerInput::Progress));
             pumped != Pumped::Done
         });
     }

@@ -564,3 +564,22 @@ fn one_that_never_stops_talking_does_not_keep_the_others_from_being_heard() {
     run_until("the rest", &mut [&mut one], |ends| heard(ends[0], 8) > early.max(3_000));
     assert!(early < 3_000, "{early} votes came first");
 }
+
+#[test]
+fn hc_168_names_that_do_not_resolve_leave_no_thread_behind_and_never_make_many() {
+    let lookups = || {
+        let tasks = std::fs::read_dir("/proc/self/task").unwrap();
+        let names = tasks.filter_map(|task| std::fs::read_to_string(task.ok()?.path().join("comm")).ok());
+        names.filter(|name| name.trim() == "zabra-resolve").count()
+    };
+    let mut end = End::new(1, &[]);
+    for n in 0..200 {
+        let address = Address { host: format!("no{n}.invalid"), quorum_port: 1, election_port: 1 };
+        end.peers.mail(Mail::Dial(ServerId(2), vec![address]));
+        end.turn();
+        // Other tests may look something up at this moment too.
+        assert!(lookups() <= 32 + 8);
+    }
+    run_until("all answers", &mut [&mut end], |ends| ends[0].inputs.len() == 200);
+    run_until("the end of the last lookup", &mut [&mut end], |_| lookups() == 0);
+}

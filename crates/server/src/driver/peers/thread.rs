@@ -41,7 +41,7 @@ impl PeerThread<'_> {
                 self.shared.move_client_port(host, port);
             }
             self.step(clock.now());
-            self.sockets.pump(self.shared);
+            self.sockets.pump(self.shared, clock.now().monotonic_ms, &mut self.inputs);
         }
         Ok(())
     }
@@ -53,7 +53,7 @@ impl PeerThread<'_> {
         let wait_ms = self.sockets.wait_ms(now_ms).unwrap_or(WAIT_MAX_MS).min(WAIT_MAX_MS);
         self.peers.sleeps_until(now_ms + wait_ms);
         let due_ms = self.peers.deadline().saturating_sub(now_ms);
-        match self.shared.log.has_stored() || self.peers.has_mail() {
+        match self.shared.log.has_stored() || self.peers.has_mail() || !self.inputs.is_empty() {
             true => Duration::ZERO,
             false => Duration::from_millis(wait_ms.min(due_ms)),
         }
@@ -87,6 +87,7 @@ impl PeerThread<'_> {
             PeerInput::Accepted(link)
             | PeerInput::Packet { link, .. }
             | PeerInput::Snapshot { link, .. }
+            | PeerInput::Progress(link)
             | PeerInput::History { link, .. } => self.peers.has_wire(*link),
             PeerInput::Dialed { .. } | PeerInput::Vote { .. } | PeerInput::VoterLink { .. } => true,
         }

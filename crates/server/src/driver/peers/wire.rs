@@ -92,9 +92,13 @@ impl Wire {
         self.progress_ms.store(self.opened.elapsed().as_millis() as u64, Ordering::Relaxed);
     }
 
+    /// When the other end last took something, milliseconds since the link was opened.
+    pub(crate) fn progress_ms(&self) -> u64 {
+        self.progress_ms.load(Ordering::Relaxed)
+    }
+
     fn stands_still(&self) -> bool {
-        let since_ms = self.progress_ms.load(Ordering::Relaxed);
-        (self.opened.elapsed().as_millis() as u64).saturating_sub(since_ms) > STALL_MAX_MS
+        (self.opened.elapsed().as_millis() as u64).saturating_sub(self.progress_ms()) > STALL_MAX_MS
     }
 
     /// Puts a packet behind those sent before; the caller holds the node.
