@@ -40,12 +40,26 @@ impl Java {
         let version = Command::new(&self.java).arg("-version").output().ok();
         let version = version.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
         let first_line = version.as_deref().and_then(|text| text.lines().next()).unwrap_or("java");
-        let jar = std::fs::canonicalize(DEBIAN_JAR).unwrap_or_else(|_| self.class_path.clone().into());
-        let name = jar
-            .file_stem()
-            .map_or_else(|| self.class_path.clone(), |name| name.to_string_lossy().into_owned());
+        let name = jar_name(&self.class_path).unwrap_or_else(|| self.class_path.clone());
         format!("{name} on {first_line}")
     }
+}
+
+/// The name of the server's archive, which has its version in it.
+fn jar_name(class_path: &str) -> Option<String> {
+    let jar = match class_path.strip_suffix("/*") {
+        None => std::fs::canonicalize(class_path).ok()?,
+        Some(dir) => {
+            let jars = std::fs::read_dir(dir).ok()?.flatten().map(|entry| entry.path());
+            let is_server = |path: &PathBuf| {
+                let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+                let version = name.strip_prefix("zookeeper-").unwrap_or_default();
+                version.starts_with(|c: char| c.is_ascii_digit()) && name.ends_with(".jar")
+            };
+            jars.filter(is_server).min()?
+        }
+    };
+    Some(jar.file_stem()?.to_string_lossy().into_owned())
 }
 
 fn java_program() -> Option<PathBuf> {

@@ -109,6 +109,12 @@ public final class CuratorSuite {
         return new String(bytes, StandardCharsets.UTF_8);
     }
 
+    /** Two clients may be at two servers; what comes after a sync sees all that was acknowledged before it. */
+    private static CuratorFramework upToDate(CuratorFramework client) throws Exception {
+        client.sync().forPath("/");
+        return client;
+    }
+
     private static void mutex(CuratorFramework first, CuratorFramework second, String root) throws Exception {
         AtomicInteger inside = new AtomicInteger();
         AtomicInteger turns = new AtomicInteger();
@@ -318,12 +324,12 @@ public final class CuratorSuite {
         try (PersistentNode node = new PersistentNode(first, CreateMode.EPHEMERAL, false, root + "/n", bytes("v"))) {
             node.start();
             check(node.waitForInitialCreate(WAIT_SECONDS, TimeUnit.SECONDS), "created");
-            long owner = second.checkExists().forPath(root + "/n").getEphemeralOwner();
+            long owner = upToDate(second).checkExists().forPath(root + "/n").getEphemeralOwner();
             check(owner == first.getZookeeperClient().getZooKeeper().getSessionId(), "owned by its session");
             second.delete().forPath(root + "/n");
             until(() -> second.checkExists().forPath(root + "/n") != null, "made again");
         }
-        check(second.checkExists().forPath(root + "/n") == null, "gone when closed");
+        check(upToDate(second).checkExists().forPath(root + "/n") == null, "gone when closed");
     }
 
     private static void ttlNode(CuratorFramework first, CuratorFramework second, String root) throws Exception {
@@ -334,7 +340,7 @@ public final class CuratorSuite {
         }
         second.create().withTtl(100000).withMode(CreateMode.PERSISTENT_SEQUENTIAL_WITH_TTL).forPath(root + "/s-");
         second.create().withMode(CreateMode.CONTAINER).forPath(root + "/container");
-        Stat stat = second.checkExists().forPath(root + "/container");
+        Stat stat = upToDate(second).checkExists().forPath(root + "/container");
         check(stat.getEphemeralOwner() == 0, "containers show no owner");
     }
 
@@ -397,13 +403,13 @@ public final class CuratorSuite {
         } catch (KeeperException.NoNodeException expected) {
             check(expected.getResults().get(1).getType() == org.apache.zookeeper.ZooDefs.OpCode.error, "error result");
         }
-        check(text(second.getData().forPath(root + "/a")).equals("2"), "nothing was deleted");
+        check(text(upToDate(second).getData().forPath(root + "/a")).equals("2"), "nothing was deleted");
     }
 
     private static void protectedCreate(CuratorFramework first, CuratorFramework second, String root) throws Exception {
         String path = first.create().withProtection().withMode(CreateMode.EPHEMERAL_SEQUENTIAL).forPath(root + "/p-");
         check(path.contains("_c_") && path.endsWith("p-0000000000"), path);
-        check(second.getChildren().forPath(root).size() == 1, "one child");
+        check(upToDate(second).getChildren().forPath(root).size() == 1, "one child");
     }
 
     private static void versionsAndErrors(CuratorFramework first, CuratorFramework second, String root) throws Exception {
