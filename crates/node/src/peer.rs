@@ -143,7 +143,7 @@ impl Default for EnsembleSettings {
             quorum_sync: false,
             force_snapshot: false,
             max_time_to_wait_for_epoch_ms: None,
-            observer_delay_ms: 0,
+            observer_delay_ms: 200,
             observer_logs: true,
             snap_syncs_max: 10,
             diff_syncs_max: 100,

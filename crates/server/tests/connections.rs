@@ -17,7 +17,7 @@ use zabra_server::fourletter::Whitelist;
 
 fn server() -> Server {
     let mut config = Config::standalone_default(PathBuf::from("/data"));
-    config.client_port.port = 0;
+    config.client_port.as_mut().unwrap().port = 0;
     config.four_letter_words = Whitelist::parse("*");
     config.limits.max_connections_per_address = None;
     Server::start_on(config, Arc::new(SimDisk::new())).unwrap()

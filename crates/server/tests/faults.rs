@@ -15,7 +15,7 @@ use zabra_server::{Server, StartError};
 /// The settings of a test server: any free port, a data directory on the simulated disk.
 fn config() -> Config {
     let mut config = Config::standalone_default(PathBuf::from("/data"));
-    config.client_port.port = 0;
+    config.client_port.as_mut().unwrap().port = 0;
     config.storage.preallocate_bytes = 4096;
     config
 }

@@ -174,8 +174,10 @@ fn load(args: &Args) -> Result<(Config, Vec<Warning>), config::ConfigError> {
         sources.argument("clientPortAddress", host);
     }
     let (mut config, warnings) = sources.load()?;
-    if args.port == Some(0) {
-        config.client_port.port = 0;
+    if args.port == Some(0)
+        && let Some(client) = &mut config.client_port
+    {
+        client.port = 0;
     }
     Ok((config, warnings))
 }
@@ -241,6 +243,9 @@ fn announce(server: &Server, args: &Args) {
         return;
     }
     let port = address.port();
+    if port == 0 {
+        return tell(format_args!("Zabra serves no clients, keeps its data in {}.", data_dir.display()));
+    }
     let (on, host) = match address.ip().is_unspecified() {
         true => (format!("port {port} of every address"), format!("localhost:{port}")),
         false => (address.to_string(), address.to_string()),

@@ -57,7 +57,7 @@ pub(super) fn config(
         data_log_dir: path(from, "dataLogDir").unwrap_or_else(|| data_dir.clone()),
         data_dir,
         tick_time,
-        client_port: client_port(from, own_line)?,
+        client_port: client_port(from, own_line, ensemble.is_some())?,
         sessions: sessions(from, tick_time)?,
         storage: storage(from),
         purge: purge(from),
@@ -83,8 +83,13 @@ fn path(from: &Settings, name: &str) -> Option<PathBuf> {
 /// This server's line in the membership: where it stands, its key, and what it says.
 pub(super) type OwnLine = (Origin, String, Member);
 
-/// The client port, from its own keys or from this server's line, which must not contradict them.
-fn client_port(from: &Settings, own_line: Option<OwnLine>) -> Result<ClientPort, ConfigError> {
+/// The client port, from its own keys or from this server's line, which must not contradict them. A member may
+/// have none.
+fn client_port(
+    from: &Settings,
+    own_line: Option<OwnLine>,
+    is_member: bool,
+) -> Result<Option<ClientPort>, ConfigError> {
     let backlog = from.number("clientPortListenBacklog").and_then(|number| u32::try_from(number).ok());
     let host = Some(from.text("clientPortAddress").trim_matches(['[', ']']))
         .filter(|text| !text.is_empty())
@@ -93,10 +98,12 @@ fn client_port(from: &Settings, own_line: Option<OwnLine>) -> Result<ClientPort,
         from.number("clientPort").map(|port| u16::try_from(port).expect("the row's range fits a port"));
     let listed = own_line.and_then(|(origin, key, member)| Some((origin, key, member.client?)));
     match (port, listed) {
-        (Some(port), None) => Ok(ClientPort { host, port, backlog }),
+        (Some(port), None) => Ok(Some(ClientPort { host, port, backlog })),
+        (None, None) if is_member && host.is_none() => Ok(None),
         (None, None) => Err(no_client_port(from)),
         (None, Some((_, _, (listed, port)))) => {
-            Ok(ClientPort { host: Some(listed).filter(|host| !is_any(host)).or(host), port, backlog })
+            let host = Some(listed).filter(|host| !is_any(host)).or(host);
+            Ok(Some(ClientPort { host, port, backlog }))
         }
         (Some(port), Some((origin, key, (listed, listed_port)))) => {
             let says = |what: &str, other: &dyn std::fmt::Display| {
@@ -110,7 +117,10 @@ fn client_port(from: &Settings, own_line: Option<OwnLine>) -> Result<ClientPort,
             }
             match host.filter(|host| !is_any(host)) {
                 Some(host) if host != listed => says("clientPortAddress", &host),
-                _ => Ok(ClientPort { host: Some(listed).filter(|host| !is_any(host)), port, backlog }),
+                _ => {
+                    let host = Some(listed).filter(|host| !is_any(host));
+                    Ok(Some(ClientPort { host, port, backlog }))
+                }
             }
         }
     }

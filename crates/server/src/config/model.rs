@@ -17,8 +17,8 @@ pub struct Config {
     pub data_log_dir: PathBuf,
     /// `tickTime`: the base time unit; never zero.
     pub tick_time: Duration,
-    /// Where clients connect.
-    pub client_port: ClientPort,
+    /// Where clients connect; only a member of an ensemble may have none.
+    pub client_port: Option<ClientPort>,
     /// Bounds of a session's timeout.
     pub sessions: Sessions,
     /// Log and snapshot settings.

@@ -36,8 +36,8 @@ fn warned(text: &str, message: &str) -> Config {
 #[test]
 fn a_server_without_a_file_is_safe() {
     let config = Config::standalone_default("/d".into());
-    assert_eq!(config.client_port.host.as_deref(), Some("127.0.0.1"));
-    assert_eq!((config.client_port.port, config.tick_time), (2181, Duration::from_secs(2)));
+    let client_port = ClientPort { host: Some("127.0.0.1".into()), port: 2181, backlog: None };
+    assert_eq!((config.client_port, config.tick_time), (Some(client_port), Duration::from_secs(2)));
     assert_eq!(config.sessions.min_timeout, Duration::from_secs(4));
     assert_eq!(config.sessions.max_timeout, Duration::from_secs(40));
     assert!(config.storage.force_sync && !config.tree.skip_acl);
@@ -50,7 +50,7 @@ fn defaults_are_the_reference_ones() {
     let (config, warnings) = with("").unwrap();
     assert_eq!(warnings, []);
     assert_eq!(config.tick_time, Duration::from_millis(3000));
-    assert_eq!(config.client_port, ClientPort { host: None, port: 2181, backlog: None });
+    assert_eq!(config.client_port, Some(ClientPort { host: None, port: 2181, backlog: None }));
     assert_eq!(config.limits.max_connections_per_address, Some(60));
     assert_eq!(config.limits.jute_max_buffer, 0xfffff);
     assert_eq!(config.limits.jute_extra_size, 0xfffff);
@@ -83,7 +83,8 @@ fn a_sample_file_sets_what_it_says() {
     )
     .unwrap();
     assert!(matches!(warnings[..], [Warning::Risk { .. }, Warning::Risk { .. }]), "{warnings:?}");
-    assert_eq!(config.client_port, ClientPort { host: Some("::1".into()), port: 2182, backlog: Some(100) });
+    let client_port = ClientPort { host: Some("::1".into()), port: 2182, backlog: Some(100) };
+    assert_eq!(config.client_port, Some(client_port));
     assert_eq!(config.data_log_dir, Path::new("/log"));
     assert_eq!(config.limits.max_connections_per_address, None);
     assert_eq!(config.sessions.min_timeout, Duration::from_secs(1));
@@ -113,7 +114,7 @@ fn the_file_wins_over_flags_and_flags_over_the_environment() {
     assert_eq!((config.storage.snap_count, config.storage.commit_log_count), (13, 1002));
     assert_eq!((config.storage.max_batch_size, config.limits.max_connections), (Some(31), None));
     assert_eq!((config.limits.jute_max_buffer, config.limits.jute_extra_size), (4096, 4096));
-    assert_eq!(config.client_port.port, 2);
+    assert_eq!(config.client_port.unwrap().port, 2);
 }
 
 #[test]
@@ -265,7 +266,7 @@ fn keys_of_an_ensemble_are_a_notice_to_a_standalone_server() {
 #[test]
 fn one_listed_server_runs_standalone_and_may_bring_its_client_port() {
     let (config, warnings) = load("dataDir=/d\nserver.1=localhost:2888:3888;2185").unwrap();
-    assert_eq!(config.client_port.port, 2185);
+    assert_eq!(config.client_port.unwrap().port, 2185);
     assert_eq!(warnings.len(), 1);
     assert_eq!(warnings[0].to_string(), "zoo.cfg:2: server.1 is the only server listed; running standalone");
     assert!(warnings[0].is_notice());
@@ -316,7 +317,7 @@ fn container_service_links_are_not_taken_for_settings() {
         variable("PATH", "/bin"),
     ]);
     let (config, warnings) = sources.load().unwrap();
-    assert_eq!(config.client_port.port, 2181);
+    assert_eq!(config.client_port.unwrap().port, 2181);
     assert_eq!(warnings.len(), 2, "{warnings:?}");
     assert!(matches!(warnings[0], Warning::ServiceLink { .. }));
     assert!(matches!(warnings[1], Warning::Unknown { nearest: Some("tickTime"), .. }));
@@ -352,7 +353,7 @@ fn variables_that_are_no_text_do_no_harm() {
 #[test]
 fn the_positional_form_sets_port_directory_tick_and_connections() {
     let (config, _) = Sources::positional("2199", "/d".into(), Some("500"), Some("7")).load().unwrap();
-    assert_eq!((config.client_port.port, config.client_port.host), (2199, None));
+    assert_eq!(config.client_port, Some(ClientPort { host: None, port: 2199, backlog: None }));
     assert_eq!(config.tick_time, Duration::from_millis(500));
     assert_eq!(config.limits.max_connections_per_address, Some(7));
     let error = Sources::positional("x", "/d".into(), None, None).load().unwrap_err();

@@ -4,7 +4,6 @@
 //! the output at once), submit what only the node can decide in one batch, pass on what the node
 //! delivered, send. Replies of everything that arrived in one read leave in one write.
 
-use crate::driver::acceptor::Acceptor;
 use crate::driver::entrance::Entrance;
 use crate::driver::feed::Batch;
 use crate::driver::limits::Refusal;
@@ -29,7 +28,7 @@ use std::time::{Duration, Instant};
 
 /// Wakes a loop for its mailbox.
 pub(crate) const WAKER: Token = Token(usize::MAX);
-const LISTENER: Token = Token(usize::MAX - 1);
+pub(crate) const LISTENER: Token = Token(usize::MAX - 1);
 
 /// Bytes one read may bring: enough for a deep pipeline of 1 KiB requests.
 const READ_BYTES: usize = 128 * 1024;
@@ -75,12 +74,12 @@ pub(crate) struct EventLoop<'a> {
 impl<'a> EventLoop<'a> {
     /// A loop around `poll`, whose waker is already registered. The first loop gets the listener
     /// and the node's clock.
-    pub(crate) fn new(index: usize, shared: &'a Shared, poll: Poll, acceptor: Option<Acceptor>) -> Self {
+    pub(crate) fn new(index: usize, shared: &'a Shared, poll: Poll, entrance: Option<Entrance>) -> Self {
         Self {
             index,
             shared,
             poll,
-            entrance: acceptor.map(|acceptor| Entrance::new(acceptor, LISTENER)),
+            entrance,
             next_loop: 0,
             sockets: Slab::new(index),
             now: shared.clock.now(),

@@ -1,8 +1,10 @@
 //! Starting and stopping the threads.
 
 use crate::config::Config;
+use crate::driver::acceptor::Bound;
 use crate::driver::clock::Clock;
-use crate::driver::event_loop::{EventLoop, WAKER};
+use crate::driver::entrance::Entrance;
+use crate::driver::event_loop::{EventLoop, LISTENER, WAKER};
 use crate::driver::mailbox::Mailbox;
 use crate::driver::peers::{self, PeerSettings, Peers, Ports, Sockets};
 use crate::driver::shared::{Parts, Shared};
@@ -11,7 +13,7 @@ use mio::{Poll, Waker};
 use node::{Node, Settings, Store};
 use std::fmt;
 use std::io;
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -98,16 +100,17 @@ impl Server {
     /// [`StartError`]; nothing is left running.
     pub fn start_on(config: Config, disk: SharedDisk) -> Result<Self, StartError> {
         // First of all, since it is the cheapest thing that can fail.
-        let host = config.client_port.host.as_deref().unwrap_or("*");
-        let wanted = format!("{host}:{}", config.client_port.port);
+        let wanted = config.client_port.as_ref().map_or_else(String::new, |client| {
+            format!("{}:{}", client.host.as_deref().unwrap_or("*"), client.port)
+        });
         let unbound = |error| StartError::Bind { address: wanted.clone(), error };
-        let bound = acceptor::bind(&config.client_port).map_err(unbound)?;
+        let bound = config.client_port.as_ref().map(acceptor::bind).transpose().map_err(unbound)?;
         let log_dir = (config.data_log_dir != config.data_dir).then_some(config.data_log_dir.as_path());
         let dirs = DataDirs::prepare(&disk, &config.data_dir, log_dir, config.storage.create_data_dir)?;
         let (tree, recovered) = recovery::load(&disk, &dirs, &config)?;
         report(&recovered);
         let txn_log = TxnLog::open(disk.clone(), dirs.log_dir(), log_options(&config))?;
-        let (acceptor, address) = bound.listen().map_err(unbound)?;
+        let (acceptor, address) = bound.map(Bound::listen).transpose().map_err(unbound)?.unzip();
 
         let loops = config.network.event_loop_threads.unwrap_or_else(default_loops).clamp(1, 255);
         let polls = (0..loops).map(|_| Poll::new()).collect::<io::Result<Vec<_>>>();
@@ -126,6 +129,7 @@ impl Server {
             }
         };
         let (peers, sockets) = peers.unzip();
+        let address = address.unwrap_or_else(|| SocketAddr::new(Ipv4Addr::UNSPECIFIED.into(), 0));
         let parts = Parts { config, clock, store, node, mailboxes, peers, disk, dirs, address };
         let mut server = Self { shared: Arc::new(Shared::new(parts)), threads: Vec::new() };
         if recovered.needs_snapshot {
@@ -147,7 +151,7 @@ impl Server {
         &mut self,
         txn_log: TxnLog,
         polls: Vec<Poll>,
-        acceptor: acceptor::Acceptor,
+        acceptor: Option<acceptor::Acceptor>,
         sockets: Option<Sockets>,
     ) -> io::Result<()> {
         self.spawn("zabra-log", move |shared| log::run(shared, txn_log))?;
@@ -165,11 +169,11 @@ impl Server {
                 }
             })?;
         }
-        let mut acceptor = Some(acceptor);
+        let mut entrance = Some(Entrance::new(acceptor, LISTENER));
         for (index, poll) in polls.into_iter().enumerate() {
-            let acceptor = acceptor.take();
+            let entrance = entrance.take();
             self.spawn(&format!("zabra-io-{index}"), move |shared| {
-                if let Err(error) = EventLoop::new(index, shared, poll, acceptor).run() {
+                if let Err(error) = EventLoop::new(index, shared, poll, entrance).run() {
                     tracing::error!(%error, "event loop failed");
                     shared.stop(Err(format!("event loop failed: {error}")));
                 }
@@ -188,7 +192,7 @@ impl Server {
         Ok(())
     }
 
-    /// Where clients connect.
+    /// Where clients connect; port 0 while they cannot.
     pub fn address(&self) -> SocketAddr {
         *self.shared.address.lock()
     }

@@ -149,7 +149,7 @@ impl Shared {
 
     /// Moves the client port.
     pub(crate) fn move_client_port(&self, host: String, port: u16) {
-        let backlog = self.config.client_port.backlog;
+        let backlog = self.config.client_port.as_ref().and_then(|client| client.backlog);
         // As the reference's, an address for everything stands for both families.
         let host = Some(host).filter(|host| host != "0.0.0.0");
         *self.client_port.lock() = Some(ClientPort { host, port, backlog });

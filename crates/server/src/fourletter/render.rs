@@ -94,9 +94,10 @@ fn settings(out: &mut String, mode: Mode, view: &dyn View) {
         let path = path.join("version-2");
         std::path::absolute(&path).unwrap_or(path).display().to_string()
     };
-    let backlog = config.client_port.backlog.map_or(-1, i64::from);
+    let backlog = config.client_port.as_ref().and_then(|own| own.backlog).map_or(-1, i64::from);
     let connections = config.limits.max_connections_per_address.unwrap_or(0);
-    write(out, format_args!("clientPort={}\nsecureClientPort=-1\n", config.client_port.port));
+    let port = config.client_port.as_ref().map_or(-1, |own| i32::from(own.port));
+    write(out, format_args!("clientPort={port}\nsecureClientPort=-1\n"));
     write(out, format_args!("dataDir={}\ndataDirSize={}\n", directory(&config.data_dir), sizes.logs));
     write(
         out,

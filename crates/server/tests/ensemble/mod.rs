@@ -42,7 +42,7 @@ impl Cluster {
     /// The settings of one, counted from 0.
     pub fn config(&self, index: usize) -> Config {
         let mut config = Config::standalone_default(PathBuf::from("/data"));
-        config.client_port.port = 0;
+        config.client_port.as_mut().unwrap().port = 0;
         config.storage.preallocate_bytes = 4096;
         config.tick_time = Duration::from_millis(200);
         config.network.event_loop_threads = Some(1);

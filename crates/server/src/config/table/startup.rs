@@ -14,7 +14,7 @@ const METRICS: &str = "no exporter runs yet; the word mntr gives the figures mea
 pub(super) const KEYS: &[Key] = rows! { Place::File;
     "dataDir", Kind::Path, "", "", Supported, "directory of snapshots and myid; required";
     "dataLogDir", Kind::Path, "", "", Supported, "directory of transaction logs; dataDir unless set";
-    "clientPort", PORT, "", "", Supported, "plaintext client port; required";
+    "clientPort", PORT, "", "", Supported, "plaintext client port; required without an ensemble";
     "clientPortAddress", Kind::Host, "", "", Supported, "address clientPort is bound to; every address unless set";
     "secureClientPort", PORT_OR_OFF, "", "3.5.1", Refused(TLS_PORT), "TLS client port";
     "secureClientPortAddress", Kind::Host, "", "3.5.1", Refused(TLS_PORT), "address secureClientPort is bound to";

@@ -23,9 +23,9 @@ impl Sockets {
             }
         };
         let client = config.members.get(&self.settings.me).and_then(|own| own.client.clone());
-        if let Some(client) = client.filter(|client| committed && *client != self.settings.client) {
+        if committed && client.is_some() && client != self.settings.client {
             self.settings.client.clone_from(&client);
-            self.moved = Some(client);
+            self.moved = client;
         }
         self.settings.set_membership(config, committed);
         self.lines.set_members(&self.settings);

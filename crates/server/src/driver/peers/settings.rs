@@ -19,8 +19,8 @@ pub(crate) struct PeerSettings {
     pub(crate) last_seen: Option<zab::Config>,
     /// Where this server listens.
     pub(crate) own: Vec<Address>,
-    /// Where clients of this server connect.
-    pub(crate) client: (String, u16),
+    /// Where clients of this server connect, if they can.
+    pub(crate) client: Option<(String, u16)>,
     /// Where others listen for elections, and whether they vote.
     pub(crate) others: BTreeMap<ServerId, Other>,
     /// Whether the ports are bound on all addresses of the machine.
@@ -62,7 +62,10 @@ impl PeerSettings {
             members: ensemble.members.clone(),
             last_seen: ensemble.last_seen.clone(),
             own: ensemble.own_addresses().to_vec(),
-            client: (config.client_port.host.clone().unwrap_or("0.0.0.0".into()), config.client_port.port),
+            client: config.client_port.as_ref().map(|client| {
+                let everywhere = || "0.0.0.0".to_owned();
+                (client.host.clone().unwrap_or_else(everywhere), client.port)
+            }),
             others: others(ensemble.me, &ensemble.members, ensemble.last_seen.as_ref()),
             listen_on_all: ensemble.listen_on_all,
             bind_retry: ensemble.election_bind_retry,

@@ -42,7 +42,7 @@ impl End {
             me: ServerId(me),
             members: zab::Config::default(),
             last_seen: None,
-            client: ("0.0.0.0".into(), 2181),
+            client: Some(("0.0.0.0".into(), 2181)),
             own: vec![Address { host, quorum_port: 0, election_port: 0 }],
             others,
             listen_on_all: false,
