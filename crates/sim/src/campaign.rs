@@ -7,6 +7,15 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+/// The seeds that ever found something.
+const CORPUS: &str = include_str!("../seeds.txt");
+
+/// Every seed that ever failed.
+pub fn corpus() -> Vec<u64> {
+    let first = |line: &str| line.split_whitespace().next().and_then(|word| word.parse().ok());
+    CORPUS.lines().filter_map(first).collect()
+}
+
 /// Which seeds to run, and for how long.
 #[derive(Debug, Clone)]
 pub struct Campaign {
@@ -14,6 +23,8 @@ pub struct Campaign {
     pub first: u64,
     /// How many.
     pub runs: u64,
+    /// These seeds instead.
+    pub chosen: Option<Vec<u64>>,
     /// Threads.
     pub jobs: usize,
     /// No run begins after this much real time.
@@ -146,7 +157,8 @@ impl Campaign {
                 if number >= self.runs {
                     return;
                 }
-                let seed = self.first + number;
+                let chosen = self.chosen.as_ref().map(|chosen| chosen.get(number as usize).copied());
+                let Some(seed) = chosen.unwrap_or(Some(self.first + number)) else { return };
                 SEED.set(seed);
                 let started = Instant::now();
                 let outcome = crate::run(seed, self.options);

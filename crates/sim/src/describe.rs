@@ -8,10 +8,8 @@ use zab::LinkId;
 pub(crate) fn packet(packet: &Packet, link: LinkId) -> String {
     let Packet { kind, zxid, data, .. } = packet;
     let more = match (kind, data) {
-        (PacketKind::Request, Some(data)) => proto::peer::packet::Forwarded::decode(data).map_or(
-            String::new(),
-            |f| format!(" {:?} of {}/{}", OpCode::from_code(f.op), f.session, f.cxid),
-        ),
+        (PacketKind::Request, Some(data)) => proto::peer::packet::Forwarded::decode(data)
+            .map_or(String::new(), |f| format!(" {:?} of {}/{}", OpCode::from_code(f.op), f.session, f.cxid)),
         (PacketKind::AckEpoch, Some(data)) => {
             format!(" current epoch {:?}", data.first_chunk::<4>().map(|b| i32::from_be_bytes(*b)))
         }

@@ -9,6 +9,7 @@ use crate::trace::say;
 use crate::world::{Event, World};
 use node::{Delivery, EnsembleSettings, Input, Membership, Node, Output, Settings, Store};
 use proto::Zxid;
+use proto::mutant::{Mutant, is_on};
 use proto::peer::PacketKind;
 use std::sync::Arc;
 use zab::{ElectionSettings, LinkId, Record};
@@ -246,7 +247,9 @@ impl World {
             drop(view);
             return self.queue.after(delay, Event::Slice { host: host as u8, boot });
         }
-        let (zxid, digest) = (cursor.zxid(), view.tree.zxid_digest());
+        let late = is_on(Mutant::SnapshotNamedByEnd);
+        let zxid = if late { view.tree.last_zxid() } else { cursor.zxid() };
+        let digest = view.tree.zxid_digest();
         drop(view);
         let bytes = std::mem::take(bytes).into();
         process.snapshot = None;

@@ -232,8 +232,7 @@ impl World {
 
     fn break_connection(&mut self, fault: Fault) -> bool {
         let wanted = |purpose| (purpose == Purpose::Client) == (fault == Fault::ClientReset);
-        let tcps: Vec<TcpId> =
-            self.net.live().filter(|(_, t)| wanted(t.purpose)).map(|(id, _)| id).collect();
+        let tcps: Vec<TcpId> = self.net.live().filter(|(_, t)| wanted(t.purpose)).map(|(id, _)| id).collect();
         if tcps.is_empty() {
             return false;
         }

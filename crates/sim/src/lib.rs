@@ -22,6 +22,8 @@ mod disk;
 mod drive;
 mod faults;
 mod host;
+#[cfg(feature = "mutants")]
+pub mod mutants;
 mod net;
 mod peers;
 mod plan;

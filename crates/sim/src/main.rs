@@ -31,6 +31,10 @@ struct Args {
     /// Go on after a seed has failed.
     #[arg(long)]
     all: bool,
+    /// Make this known mistake.
+    #[cfg(feature = "mutants")]
+    #[arg(long, global = true)]
+    mutant: Option<String>,
     /// One standalone server instead of an ensemble.
     #[arg(long, global = true)]
     alone: bool,
@@ -49,11 +53,28 @@ enum Command {
         #[arg(long, default_value_t = 0)]
         from: u64,
     },
+    /// Run every seed that ever found something.
+    Corpus,
+    /// Put known bugs back, one at a time, and tell how many runs it takes to notice each.
+    #[cfg(feature = "mutants")]
+    Mutants {
+        /// Runs after which a mutant has survived.
+        #[arg(long, default_value_t = 2000)]
+        runs_max: u64,
+        /// Only those whose name contains this.
+        #[arg(long, default_value = "")]
+        only: String,
+    },
 }
 
 fn main() -> ExitCode {
     let args = Args::parse();
     let options = Options { alone: args.alone, ..Options::default() };
+    #[cfg(feature = "mutants")]
+    if let Some(Err(what)) = args.mutant.as_deref().map(sim::mutants::put_back) {
+        eprintln!("{what}");
+        return ExitCode::FAILURE;
+    }
     match args.command {
         Some(Command::Replay { seed, trace, from }) => {
             let options = Options { trace, trace_from: from, ..options };
@@ -70,10 +91,23 @@ fn main() -> ExitCode {
                 None => ExitCode::SUCCESS,
             }
         }
-        None => {
+        #[cfg(feature = "mutants")]
+        Some(Command::Mutants { runs_max, only }) => {
+            match sim::mutants::grade(args.seed, runs_max, args.jobs, &only) {
+                Ok(0) => ExitCode::SUCCESS,
+                Ok(_) => ExitCode::FAILURE,
+                Err(error) => {
+                    eprintln!("{error}");
+                    ExitCode::FAILURE
+                }
+            }
+        }
+        corpus_or_none => {
+            let chosen = corpus_or_none.is_some().then(sim::campaign::corpus);
             let campaign = Campaign {
                 first: args.seed,
-                runs: args.runs,
+                runs: chosen.as_ref().map_or(args.runs, |chosen| chosen.len() as u64),
+                chosen,
                 jobs: args.jobs,
                 time: args.seconds.map(Duration::from_secs),
                 resume: args.resume,

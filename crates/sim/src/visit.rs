@@ -130,7 +130,7 @@ impl World {
         if self.clients[client].rng.permille(4) {
             return self.leave(client);
         }
-        let burst = match self.clients[client].rng.permille(200) {
+        let burst = match self.clients[client].rng.permille(80) {
             true => self.plan.pipeline,
             false => 1,
         };

@@ -20,33 +20,76 @@ use zab::{Address, Config, LinkId, Member, MemberRole, ServerId};
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Event {
     /// The first message of a direction is due.
-    Arrive { tcp: TcpId, from: u8 },
+    Arrive {
+        tcp: TcpId,
+        from: u8,
+    },
     /// A node's timer.
-    Timer { host: u8, boot: u32 },
+    Timer {
+        host: u8,
+        boot: u32,
+    },
     /// The batch of a disk is done.
-    Stored { host: u8, boot: u32 },
+    Stored {
+        host: u8,
+        boot: u32,
+    },
     /// The next slice of the snapshot being taken.
-    Slice { host: u8, boot: u32 },
+    Slice {
+        host: u8,
+        boot: u32,
+    },
     /// The next slice of a snapshot being sent.
-    SendSlice { host: u8, boot: u32, link: LinkId },
+    SendSlice {
+        host: u8,
+        boot: u32,
+        link: LinkId,
+    },
     /// Log entries have been read.
-    History { host: u8, boot: u32, link: LinkId, after: Zxid },
+    History {
+        host: u8,
+        boot: u32,
+        link: LinkId,
+        after: Zxid,
+    },
     /// An attempt to connect to a leader comes to its end.
-    Dial { host: u8, boot: u32, leader: u8 },
+    Dial {
+        host: u8,
+        boot: u32,
+        leader: u8,
+    },
     /// An attempt to connect to a voter comes to its end.
-    DialVoter { host: u8, boot: u32, peer: u8 },
+    DialVoter {
+        host: u8,
+        boot: u32,
+        peer: u8,
+    },
     /// A connection looks into its mailbox.
-    Mail { host: u8, boot: u32, conn: ConnId },
+    Mail {
+        host: u8,
+        boot: u32,
+        conn: ConnId,
+    },
     /// A machine comes up.
-    Boot { host: u8 },
+    Boot {
+        host: u8,
+    },
     /// A paused process goes on.
-    Resume { host: u8 },
+    Resume {
+        host: u8,
+    },
     /// A process is killed, or its machine loses power.
-    Crash { host: u8, boot: u32, power: bool },
+    Crash {
+        host: u8,
+        boot: u32,
+        power: bool,
+    },
     /// A client looks after its connection.
     Client(u8),
     /// A client's connection attempt comes to its end.
-    Connect { client: u8 },
+    Connect {
+        client: u8,
+    },
     /// A client asks.
     Ask(u8),
     /// The next fault.

@@ -8,7 +8,8 @@ impl World {
     /// Faults stopped a while ago.
     pub(crate) fn must_serve(&mut self) {
         let leads = self.hosts.iter().any(|h| h.is_leading() && h.known.serving);
-        let roles = || self.hosts.iter().map(|h| format!("{} {:?}", h.name, h.known.role)).collect::<Vec<_>>();
+        let roles =
+            || self.hosts.iter().map(|h| format!("{} {:?}", h.name, h.known.role)).collect::<Vec<_>>();
         self.verdict.require(self.queue.now(), "Liveness", leads, || {
             format!("nobody leads although all are connected: {}", roles().join(", "))
         });
@@ -79,9 +80,8 @@ impl World {
         }
         for owner in self.reference.model.owners() {
             let lives = self.reference.tree().has_session(proto::SessionId(owner));
-            self.verdict.require(now, "EphemeralOwner", lives, || {
-                format!("nodes of session {owner:#x} outlive it")
-            });
+            self.verdict
+                .require(now, "EphemeralOwner", lives, || format!("nodes of session {owner:#x} outlive it"));
         }
         say!(self, "all", "agree on {} transactions", self.reference.log.len());
     }

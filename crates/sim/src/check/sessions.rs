@@ -41,7 +41,9 @@ impl Checks {
             return;
         }
         let timeout = context.reference.tree().sessions().find(|(id, _)| *id == session);
-        let (Some((_, timeout_ms)), Some(heard)) = (timeout, self.heard.get(&(host, session))) else { return };
+        let (Some((_, timeout_ms)), Some(heard)) = (timeout, self.heard.get(&(host, session))) else {
+            return;
+        };
         let silence = context.now - heard;
         let allowed = u64::from(timeout_ms.unsigned_abs()) * MS * 10 / 11;
         context.require("ExpiryBound", silence + 2 * MS >= allowed, || {

@@ -45,7 +45,10 @@ struct Waiting {
 pub(crate) enum Link {
     Down,
     /// The connection is not there yet, or the handshake not answered.
-    Connecting { tcp: Option<TcpId>, since: Time },
+    Connecting {
+        tcp: Option<TcpId>,
+        since: Time,
+    },
     Up(TcpId),
 }
 
@@ -201,12 +204,7 @@ impl Client {
     }
 
     /// Bytes have come. Frames the answer asks for are appended to `out`.
-    pub(crate) fn take(
-        &mut self,
-        bytes: &[u8],
-        around: &mut Surroundings<'_>,
-        out: &mut Vec<u8>,
-    ) -> After {
+    pub(crate) fn take(&mut self, bytes: &[u8], around: &mut Surroundings<'_>, out: &mut Vec<u8>) -> After {
         self.heard_at = around.now;
         self.input.extend_from_slice(bytes);
         let mut input = std::mem::take(&mut self.input);

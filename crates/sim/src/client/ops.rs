@@ -4,8 +4,8 @@ use crate::rng::Rng;
 use proto::acl::Acl;
 use proto::multi::{MultiOp, encode_ops};
 use proto::request::{
-    CheckVersionRequest, CreateRequest, DeleteRequest, ReadRequest, RequestHeader, SetDataRequest, SyncRequest,
-    frame,
+    CheckVersionRequest, CreateRequest, DeleteRequest, ReadRequest, RequestHeader, SetDataRequest,
+    SyncRequest, frame,
 };
 use proto::{OpCode, Wire};
 use std::borrow::Cow;
@@ -85,11 +85,9 @@ impl Ask {
             Self::Delete { path, version } => {
                 MultiOp::Delete(DeleteRequest { path: path.into(), version: *version })
             }
-            Self::Set { path, data, version } => MultiOp::SetData(SetDataRequest {
-                path: path.into(),
-                data: Some(data),
-                version: *version,
-            }),
+            Self::Set { path, data, version } => {
+                MultiOp::SetData(SetDataRequest { path: path.into(), data: Some(data), version: *version })
+            }
             Self::Check { path, version } => {
                 MultiOp::Check(CheckVersionRequest { path: path.into(), version: *version })
             }

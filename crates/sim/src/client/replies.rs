@@ -70,7 +70,9 @@ impl Client {
         } else {
             self.check_read(&waiting, &header, from, around)?;
         }
-        self.watched.check_reply(header.zxid, &around.reference.model).map_err(|what| ("WatchOrder", what))?;
+        self.watched
+            .check_reply(header.zxid, &around.reference.model)
+            .map_err(|what| ("WatchOrder", what))?;
         Ok(if waiting.ask == Ask::Close {
             self.forget_session();
             After::Drop
@@ -119,11 +121,17 @@ impl Client {
                 around.reference.refused(self.session, waiting.xid);
                 return Ok(());
             }
-            return wrong("LostWrite", format!("{:?} acknowledged as {}, not committed", waiting.ask, header.zxid));
+            return wrong(
+                "LostWrite",
+                format!("{:?} acknowledged as {}, not committed", waiting.ask, header.zxid),
+            );
         };
         let code = if let Txn::Error(code) = own.txn { code } else { 0 };
         if code != header.err {
-            return wrong("LostWrite", format!("{} says {}, its transaction {code}", header.zxid, header.err));
+            return wrong(
+                "LostWrite",
+                format!("{} says {}, its transaction {code}", header.zxid, header.err),
+            );
         }
         if header.zxid <= waiting.floor {
             let what = format!("{} was sent after {} was acknowledged", header.zxid, waiting.floor);
@@ -244,7 +252,10 @@ fn shown(node: &Znode) -> Stat {
 fn check_sync(waiting: &Waiting, header: &ReplyHeader, around: &Surroundings<'_>) -> Checked {
     let stable = waiting.reign.is_some() && waiting.reign == around.reign;
     if header.err == 0 && stable && header.zxid > Zxid::ZERO && header.zxid < waiting.floor {
-        return wrong("Sync", format!("sync ended at {}, acknowledged before it was {}", header.zxid, waiting.floor));
+        return wrong(
+            "Sync",
+            format!("sync ended at {}, acknowledged before it was {}", header.zxid, waiting.floor),
+        );
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 
 use crate::snapshot;
 use proto::Zxid;
+use proto::mutant::{Mutant, is_on};
 use proto::peer::Entry;
 use proto::snapshot::ZxidDigest;
 use proto::txn::{Txn, decode_entry};
@@ -93,6 +94,12 @@ impl Contents {
                 self.next_config = None;
             }
             Op::Record(Record::Config { text, committed: false }) => self.next_config = Some(text),
+            Op::Truncate { to, reload } if is_on(Mutant::TruncNotOnDisk) => {
+                let mut cut = self.clone();
+                cut.truncate(to)?;
+                let tree = reload.then(|| cut.rebuild(settings, usize::MAX)).transpose()?;
+                return Ok(Done::Truncated(tree.map(Box::new)));
+            }
             Op::Truncate { to, reload } => {
                 self.truncate(to)?;
                 let tree = reload.then(|| self.rebuild(settings, usize::MAX)).transpose()?;
@@ -102,7 +109,7 @@ impl Contents {
                 let mut snapshot = Snapshot::of(&tree);
                 (snapshot.zxid, snapshot.digest) = (zxid, None);
                 self.snapshots = vec![snapshot];
-                self.log.clear();
+                self.log.retain(|(z, _)| is_on(Mutant::KeepLogUnderSnapshot) && *z > zxid);
                 self.log_from = zxid;
                 return Ok(Done::Installed(tree));
             }
@@ -131,8 +138,10 @@ impl Contents {
         self.snapshots.push(snapshot);
         if self.snapshots.len() > SNAPSHOTS_KEPT {
             self.snapshots.remove(0);
+            let kept = if is_on(Mutant::PurgeNeededLog) { self.snapshots.len() - 1 } else { 0 };
+            let needless = self.snapshots[kept].zxid;
             let oldest = self.snapshots[0].zxid;
-            let unneeded = self.log.partition_point(|(zxid, _)| *zxid <= oldest);
+            let unneeded = self.log.partition_point(|(zxid, _)| *zxid <= needless);
             self.log.drain(..unneeded);
             self.log_from = self.log_from.max(oldest);
         }

@@ -7,6 +7,7 @@ pub(crate) use contents::{Contents, Done, Op, Snapshot};
 
 use crate::rng::Rng;
 use proto::Zxid;
+use proto::mutant::{Mutant, is_on};
 use std::collections::VecDeque;
 use tree::{Settings, Tree};
 
@@ -29,6 +30,8 @@ pub(crate) struct Disk {
     pub(crate) rotten: bool,
     /// The next sync fails.
     pub(crate) failing: bool,
+    /// What is left when a snapshot that was never synced is lost.
+    unsynced: Option<Box<Contents>>,
     /// Syncs take this many times as long.
     pub(crate) slowness: u64,
 }
@@ -44,6 +47,7 @@ impl Disk {
             stored: 0,
             rotten: false,
             failing: false,
+            unsynced: None,
             slowness: 1,
         }
     }
@@ -76,12 +80,22 @@ impl Disk {
     /// Why it is not: the process ends.
     pub(crate) fn finish(&mut self) -> Result<Batch, String> {
         self.busy = false;
+        let mut lost = false;
         if std::mem::take(&mut self.failing) {
-            return Err("the sync failed".into());
+            if !is_on(Mutant::SyncErrorIgnored) {
+                return Err("the sync failed".into());
+            }
+            lost = true;
         }
         let mut done = Done::Nothing;
         for op in self.writing.drain(..) {
             self.stored += 1;
+            if lost && matches!(op, Op::Append(..) | Op::Record(_)) {
+                continue;
+            }
+            if is_on(Mutant::SnapWithoutSync) && matches!(op, Op::Install { .. }) {
+                self.unsynced = Some(Box::new(self.durable.clone()));
+            }
             done = self.durable.perform(op, &self.settings)?;
         }
         Ok(Batch { stored: self.stored, done })
@@ -89,6 +103,9 @@ impl Disk {
 
     /// The process is gone: some of the batch under way may have reached the disk, in order.
     pub(crate) fn crash(&mut self, rng: &mut Rng) {
+        if let Some(before) = self.unsynced.take() {
+            self.durable = *before;
+        }
         let survivors = rng.below(self.writing.len() as u64 + 1) as usize;
         for op in self.writing.drain(..).take(survivors) {
             // What cannot be performed is as if the crash had come before it.

@@ -21,9 +21,10 @@ impl Look<'_> {
     fn node(&self, path: &str) -> Option<(i32, i32, i64, i32)> {
         match self.over.0.get(path) {
             Some(node) => *node,
-            None => self.model.get(path).map(|n| {
-                (n.stat.version, n.creations, n.stat.ephemeral_owner, n.stat.num_children)
-            }),
+            None => self
+                .model
+                .get(path)
+                .map(|n| (n.stat.version, n.creations, n.stat.ephemeral_owner, n.stat.num_children)),
         }
     }
 

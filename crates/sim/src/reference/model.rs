@@ -52,7 +52,11 @@ pub(crate) fn parent(path: &str) -> &str {
 impl Model {
     pub(crate) fn new() -> Self {
         let mut model = Self::default();
-        let root = Znode { stat: Stat { cversion: -1, num_children: 1, ..Stat::default() }, data: Vec::new(), creations: 0 };
+        let root = Znode {
+            stat: Stat { cversion: -1, num_children: 1, ..Stat::default() },
+            data: Vec::new(),
+            creations: 0,
+        };
         model.tracks.entry("/".into()).or_default().versions.push((Zxid::ZERO, Some(root)));
         model
     }
@@ -165,8 +169,7 @@ impl Model {
     pub(crate) fn set_data(&mut self, path: &str, data: &[u8], version: i32, zxid: Zxid, time: i64) {
         let Some(mut node) = self.get(path).cloned() else { return };
         node.data = data.to_vec();
-        node.stat =
-            Stat { version, mzxid: zxid.0, mtime: time, data_length: data.len() as i32, ..node.stat };
+        node.stat = Stat { version, mzxid: zxid.0, mtime: time, data_length: data.len() as i32, ..node.stat };
         self.put(path, zxid, Some(node));
         self.note(path, zxid, Change::Data);
     }
