@@ -13,6 +13,8 @@ use std::collections::BTreeSet;
 
 /// Storms in one run.
 const SEEDS: u64 = 24;
+/// Storms that ended badly once: the voters of what was staged came as observers.
+const FAILED: [u64; 1] = [777_004];
 
 /// Numbers without a pattern, the same ones each time.
 struct Dice(u64);
@@ -65,7 +67,7 @@ impl Dice {
 #[test]
 fn hc_142_storms_of_changes_and_restarts_end_in_one_membership_with_every_answered_write() {
     let mut changed: u64 = 0;
-    for seed in 0..SEEDS {
+    for seed in (0..SEEDS).chain(FAILED) {
         let (mut dice, mut c) = (Dice(seed), ensemble(5, 0));
         let mut written: Vec<(ConnId, i32, String)> = Vec::new();
         for n in 0..60 {

@@ -176,7 +176,7 @@ impl Leader {
             self.drop_learner(older, events, out);
         }
         let accepted = packet.zxid.epoch();
-        let votes = packet.kind == PacketKind::FollowerInfo && self.votes(id);
+        let votes = self.counts(id, packet.kind == PacketKind::FollowerInfo);
         let learner = self.learners.get_mut(&link)?;
         learner.id = id;
         learner.follows = packet.kind == PacketKind::FollowerInfo;
@@ -216,7 +216,7 @@ impl Leader {
     ) -> Option<()> {
         let current = Reader::new(packet.data.as_deref()?).i32().ok()?;
         let last = packet.zxid;
-        let votes = self.votes(self.learners.get(&link)?.id);
+        let votes = self.learners.get(&link).map(|l| self.counts(l.id, l.follows))?;
         let learner = self.learners.get_mut(&link)?;
         let theirs = (i64::from(current), last);
         // Once a quorum has confirmed this history, what somebody else has beyond it was never committed.
@@ -235,7 +235,7 @@ impl Leader {
             return None;
         }
         learner.stage = Stage::Acknowledged(last);
-        if learner.follows && votes && (last.0 >= 0 || is_on(Mutant::EmptyDiskVotes)) {
+        if votes && (last.0 >= 0 || is_on(Mutant::EmptyDiskVotes)) {
             let id = learner.id;
             self.epoch_acks.insert(id);
         }
@@ -381,8 +381,10 @@ impl Leader {
             learner.acked = learner.acked.max(learner.synced_to);
             learner.mark = (learner.sent, now_ms);
             let acked = learner.acked;
-            if follows && self.votes(id) {
+            if self.counts(id, follows) {
                 self.new_leader_acks.insert(id);
+            }
+            if follows && self.votes(id) {
                 self.ack(id, acked, events, out);
             }
             self.establish(events, out);

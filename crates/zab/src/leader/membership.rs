@@ -30,7 +30,11 @@ impl Leader {
             return Err(Refusal::Version);
         }
         let next = self.config.changed(change, zxid, self.settings.standalone_enabled)?;
-        let learners = self.learners.values().filter(|l| l.follows && l.stage >= Stage::Ready);
+        // Who has just become an observer has yet to leave, and to come back as one.
+        let learners = self
+            .learners
+            .values()
+            .filter(|l| l.follows && l.stage >= Stage::Ready && !self.config.observes(l.id));
         let synced: BTreeSet<ServerId> = learners.map(|l| l.id).chain([self.me]).collect();
         if next.quorum().contains(&synced) { Ok(next) } else { Err(Refusal::NoQuorum) }
     }
@@ -90,7 +94,7 @@ impl Leader {
     /// Steps down without a quorum of every membership in force (HC-137). An outgoing leader waits for its
     /// learners to leave, so that they have got the news; but not for ever.
     pub(super) fn check_quorum(&mut self, now_ms: Option<u64>, events: &mut Vec<LeaderEvent>) {
-        let heard = self.learners.values().filter(|l| l.stage > Stage::Silent);
+        let heard = self.learners.values().filter(|l| l.follows && l.stage > Stage::Silent);
         let present: BTreeSet<ServerId> = heard.map(|l| l.id).chain([self.me]).collect();
         if !self.is_quorum(&present) {
             return events.push(LeaderEvent::StepDown("a quorum of followers is gone".into()));

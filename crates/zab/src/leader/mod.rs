@@ -226,6 +226,12 @@ impl Leader {
         self.config.is_voter(id) || self.staged.as_ref().is_some_and(|c| c.is_voter(id))
     }
 
+    /// Whether a server counts in a quorum of what it has accepted or stored. Who votes only in the staged
+    /// membership may still come as an observer, and stores as much as a follower before it says so.
+    fn counts(&self, id: ServerId, follows: bool) -> bool {
+        (follows && self.config.is_voter(id)) || self.staged.as_ref().is_some_and(|c| c.is_voter(id))
+    }
+
     /// Gives out the next zxid.
     ///
     /// # Errors
