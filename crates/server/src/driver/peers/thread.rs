@@ -47,12 +47,14 @@ impl PeerThread<'_> {
     }
 
     /// How long to sleep. The deadline is looked at after it was said until when this thread sleeps, so
-    /// that whoever moves the deadline at this moment sees that he has to wake it.
+    /// that whoever moves the deadline at this moment sees that he has to wake it; only then is the
+    /// deadline itself the time until which it sleeps, and the same one again wakes nobody.
     fn wait(&self) -> Duration {
         let now_ms = self.shared.clock.now().monotonic_ms;
         let wait_ms = self.sockets.wait_ms(now_ms).unwrap_or(WAIT_MAX_MS).min(WAIT_MAX_MS);
         self.peers.sleeps_until(now_ms + wait_ms);
         let due_ms = self.peers.deadline().saturating_sub(now_ms);
+        self.peers.sleeps_until(now_ms + wait_ms.min(due_ms));
         match self.shared.log.has_stored() || self.peers.has_mail() || !self.inputs.is_empty() {
             true => Duration::ZERO,
             false => Duration::from_millis(wait_ms.min(due_ms)),
