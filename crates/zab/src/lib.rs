@@ -30,6 +30,6 @@ pub use election::{Ballots, Decision, Election, ElectionSettings};
 pub use history::follows;
 pub use leader::{Leader, LeaderEvent, LeaderSettings, LearnerStatus};
 pub use learner::{Learner, LearnerEvent, LearnerSettings, LearnerStart};
-pub use link::{LinkId, Record, Transport};
+pub use link::{LinkId, Record, Transport, supersedes};
 pub use quorum::{Quorum, ServerId};
 pub use reconfig::{Change, Refusal};

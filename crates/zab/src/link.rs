@@ -3,7 +3,7 @@
 use crate::config::Address;
 use crate::quorum::ServerId;
 use proto::Zxid;
-use proto::peer::{Entry, Notification, Packet};
+use proto::peer::{Entry, Notification, Packet, PacketKind};
 
 /// One connection between a learner and a leader, at either end. Drivers choose the numbers and never
 /// use one again.
@@ -24,6 +24,18 @@ pub enum Record {
         /// Whether it is committed.
         committed: bool,
     },
+}
+
+/// Whether a packet directly behind another one of the same link says all that the other does: such
+/// acknowledgements and commits mean everything up to their zxid, and only the last of many has to be
+/// taken in.
+pub fn supersedes(next: &Packet, last: &Packet) -> bool {
+    next.kind == last.kind
+        && matches!(next.kind, PacketKind::Ack | PacketKind::Commit)
+        && next.zxid > last.zxid
+        && next.zxid.epoch() == last.zxid.epoch()
+        // The beginning of an epoch stands for something else.
+        && last.zxid.counter() > 0
 }
 
 /// Takes what the agreement puts out, in order.
@@ -54,4 +66,30 @@ pub trait Transport {
     /// Streams the tree as it stands, and as it changes meanwhile, into the link, before anything sent
     /// later.
     fn send_snapshot(&mut self, link: LinkId);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn packet(kind: PacketKind, epoch: u32, counter: u32) -> Packet {
+        Packet::new(kind, Zxid::new(epoch, counter))
+    }
+
+    #[test]
+    fn a_later_acknowledgement_or_commit_stands_for_those_before_it_in_its_epoch() {
+        use PacketKind::{Ack, Commit, Ping};
+        for kind in [Ack, Commit] {
+            assert!(supersedes(&packet(kind, 2, 7), &packet(kind, 2, 6)));
+            assert!(!supersedes(&packet(kind, 2, 6), &packet(kind, 2, 6)), "a repetition is not a later one");
+            assert!(!supersedes(&packet(kind, 2, 6), &packet(kind, 2, 7)), "nor is an earlier one");
+            assert!(!supersedes(&packet(kind, 3, 1), &packet(kind, 2, 7)), "nor one of another epoch");
+        }
+        assert!(
+            !supersedes(&packet(Ack, 2, 1), &packet(Ack, 2, 0)),
+            "the answer to NEWLEADER stands by itself"
+        );
+        assert!(!supersedes(&packet(Commit, 2, 7), &packet(Ack, 2, 6)));
+        assert!(!supersedes(&packet(Ping, 2, 7), &packet(Ping, 2, 6)));
+    }
 }

@@ -15,7 +15,7 @@ use std::io::{self, Read};
 use std::net::SocketAddr;
 use std::sync::Arc;
 use tree::Settings as TreeSettings;
-use zab::{LinkId, ServerId};
+use zab::{LinkId, ServerId, supersedes};
 
 /// Bytes one read may bring.
 const READ_BYTES: usize = 128 * 1024;
@@ -335,10 +335,21 @@ impl Link {
                         let incoming = Box::new(Incoming::new(packet.zxid, tree.clone(), packet_max));
                         self.stage = Stage::Snapshot { incoming, told_ms: ground.now_ms };
                     }
-                    ground.inputs.push(PeerInput::Packet { link, packet });
+                    put(ground.inputs, link, packet);
                 }
             }
         }
+    }
+}
+
+/// Leaves a packet for the node, in place of one directly before it that says nothing more: a busy peer
+/// acknowledges or commits many transactions at once, each by itself.
+fn put(inputs: &mut Vec<PeerInput>, link: LinkId, packet: Packet) {
+    match inputs.last_mut() {
+        Some(PeerInput::Packet { link: of, packet: last }) if *of == link && supersedes(&packet, last) => {
+            *last = packet;
+        }
+        _ => inputs.push(PeerInput::Packet { link, packet }),
     }
 }
 
