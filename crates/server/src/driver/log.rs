@@ -3,6 +3,7 @@
 use crate::driver::linger::Linger;
 use crate::driver::log_ops;
 use crate::driver::log_queue::{Batch, LogOp, Taken};
+use crate::driver::report::Reporter;
 use crate::driver::shared::Shared;
 use node::Input;
 use std::sync::atomic::Ordering;
@@ -26,7 +27,7 @@ pub(crate) fn run(shared: &Shared, mut log: TxnLog) {
     let mut batch = Batch::default();
     let mut linger = Linger::new(LINGER);
     let mut patience = None;
-    let mut stored = 0;
+    let mut reporter = Reporter::new(shared);
     loop {
         let done = match shared.log.take(&mut batch, patience) {
             Taken::Closed => break,
@@ -38,7 +39,7 @@ pub(crate) fn run(shared: &Shared, mut log: TxnLog) {
                 patience = Some(SETTLE_AFTER);
                 gather(shared, &mut batch);
                 let few = batch.ops.len() <= LATENCY_BOUND;
-                let done = perform(shared, &mut log, &mut batch, &mut stored);
+                let done = perform(shared, &mut log, &mut batch, &mut reporter);
                 if few {
                     shared.log.look(&mut linger);
                 }
@@ -72,7 +73,7 @@ fn perform(
     shared: &Shared,
     log: &mut TxnLog,
     batch: &mut Batch,
-    stored: &mut u64,
+    reporter: &mut Reporter<'_>,
 ) -> Result<(), StorageError> {
     let mut entries = Entries::default();
     for op in batch.ops.drain(..) {
@@ -82,23 +83,23 @@ fn perform(
             log.append(zxid, &entry);
             continue;
         }
-        sync(shared, log, std::mem::take(&mut entries), batch.from, stored)?;
-        *stored += 1;
+        sync(shared, log, std::mem::take(&mut entries), batch.from, reporter)?;
+        let place = reporter.count(1);
         match op {
             LogOp::Record(record) => log_ops::record(shared, record)?,
             LogOp::Truncate { to, reload } => {
                 let tree = log_ops::truncate(shared, log, to, reload)?;
-                shared.log.give_back(*stored, Input::Truncated(tree));
+                shared.log.give_back(place, Input::Truncated(tree));
             }
             LogOp::Install { zxid, tree } => {
                 log_ops::install(shared, log, zxid, &tree)?;
-                shared.log.give_back(*stored, Input::Installed(tree));
+                shared.log.give_back(place, Input::Installed(tree));
             }
             LogOp::Append(..) => {}
         }
-        tell(shared, *stored, batch.from);
+        reporter.tell(1, batch.from);
     }
-    sync(shared, log, entries, batch.from, stored)
+    sync(shared, log, entries, batch.from, reporter)
 }
 
 /// Entries appended since the last sync.
@@ -108,14 +109,13 @@ struct Entries {
     bytes: u64,
 }
 
-/// Makes what was appended durable and says so. The node is stepped by the thread that waits for it, so
-/// that this one can go on with the next batch while these entries are applied.
+/// Makes what was appended durable and says so.
 fn sync(
     shared: &Shared,
     log: &mut TxnLog,
     entries: Entries,
     from: usize,
-    stored: &mut u64,
+    reporter: &mut Reporter<'_>,
 ) -> Result<(), StorageError> {
     if entries.count == 0 {
         return Ok(());
@@ -128,18 +128,13 @@ fn sync(
             "slow log sync delays every write; is the disk busy?"
         );
     }
-    *stored += entries.count;
-    tell(shared, *stored, from);
+    reporter.count(entries.count);
+    reporter.tell(entries.count, from);
     if shared.snapshots.is_due(entries.count, entries.bytes) {
         log.roll()?;
         shared.snapshots.request();
     }
     Ok(())
-}
-
-fn tell(shared: &Shared, stored: u64, from: usize) {
-    shared.log.set_stored(stored);
-    shared.wake(from);
 }
 
 #[cfg(test)]

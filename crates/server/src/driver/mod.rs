@@ -29,6 +29,7 @@ mod outbox;
 mod peers;
 mod recovery;
 mod registry;
+mod report;
 mod server;
 mod shared;
 mod slab;

@@ -18,7 +18,7 @@ use zab::{Address, LinkId, Record, ServerId, Transport};
 pub(crate) struct Courier<'a> {
     shared: &'a Shared,
     /// The event loop that steps the node: it looks into its mailbox by itself. One more than there are
-    /// stands for the peer thread.
+    /// stands for the peer thread, anything else for a thread that waits for neither.
     me: usize,
     deliveries: Vec<Vec<Delivery>>,
     wake: Vec<bool>,
@@ -46,6 +46,11 @@ impl<'a> Courier<'a> {
             touched: Vec::new(),
             roles: Vec::new(),
         }
+    }
+
+    /// For a thread that nobody has to wake: what it brings to the log, the peer thread waits for.
+    pub(crate) fn apart(shared: &'a Shared) -> Self {
+        Self::new(shared, usize::MAX)
     }
 
     /// To be called with the node still locked: the log must see operations in the node's order.
@@ -81,7 +86,7 @@ impl<'a> Courier<'a> {
 
     /// Interrupts the peer thread's wait, unless this is that thread.
     pub(crate) fn wake_peer_thread(&self) {
-        if self.me < self.wake.len()
+        if self.me != self.wake.len()
             && let Some(peers) = &self.shared.peers
         {
             peers.wake();
