@@ -4,6 +4,7 @@
 //!   can, and hand the rest to the node in batches.
 //! * One log thread ([`log`]) makes entries durable, one sync for all that waits, and wakes the thread
 //!   that waits for it, which tells the node: the next batch is written while this one is applied.
+//!   A member of an ensemble tells the node by itself when there is little to tell ([`report`]).
 //! * One peer thread ([`peers`]) owns the sockets between members of an ensemble, and keeps the node's
 //!   time there; alone, the first event loop does.
 //! * Snapshots, purging and four-letter words run on threads of their own, off both paths.
