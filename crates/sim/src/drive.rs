@@ -232,6 +232,7 @@ impl World {
         let cursor = process.store.view().tree.snapshot_begin();
         let zxid = cursor.zxid();
         process.snapshot = Some((cursor, Vec::new()));
+        self.hosts[host].disk.roll();
         say!(self, self.hosts[host].name, "begins a snapshot at {zxid}");
         let boot = self.hosts[host].boots;
         self.queue.after(MS, Event::Slice { host: host as u8, boot });
@@ -254,11 +255,7 @@ impl World {
         let bytes = std::mem::take(bytes).into();
         process.snapshot = None;
         say!(self, self.hosts[host].name, "has the snapshot of {zxid}");
-        self.hosts[host].disk.durable.add_snapshot(crate::disk::Snapshot {
-            zxid,
-            bytes,
-            digest: Some(digest),
-        });
+        self.hosts[host].disk.add_snapshot(crate::disk::Snapshot { zxid, bytes, digest: Some(digest) });
     }
 
     /// Begins to stream the tree into a link: as of now, whatever changes meanwhile.
@@ -394,8 +391,11 @@ impl World {
         // What waits in the network is still there, to meet nobody.
         let waiting = std::mem::take(&mut machine.deferred);
         machine.dies_after = None;
-        machine.disk.crash(&mut self.fault_rng);
+        let crashed = machine.disk.crash(&mut self.fault_rng);
         let boot = machine.boots;
+        self.verdict.require(self.queue.now(), "RecoverEquivalence", crashed.is_ok(), || {
+            crashed.err().unwrap_or_default()
+        });
         say!(self, self.hosts[host].name, "is gone ({})", if power { "power" } else { "killed" });
         let mut context = Context {
             now: self.queue.now(),

@@ -257,7 +257,7 @@ impl World {
         self.down(host, true);
         match fault {
             Fault::Wipe => self.wipe(host),
-            _ => self.hosts[host].disk.rotten = true,
+            _ => self.hosts[host].disk.rot(&mut self.fault_rng),
         }
         true
     }

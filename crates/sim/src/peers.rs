@@ -197,7 +197,7 @@ impl World {
         }
         if !reachable {
             voter.failures += 1;
-            let wait = (100 * MS << voter.failures.min(6)).min(REDIAL_MAX);
+            let wait = ((100 * MS) << voter.failures.min(6)).min(REDIAL_MAX);
             let id = self.hosts[peer].id;
             self.peer(host, PeerInput::VoterLink { peer: id, up: false });
             return self.dial_voter(host, peer, wait);

@@ -118,6 +118,8 @@ pub(crate) struct Plan {
     /// Entries between two snapshots.
     pub(crate) snap_count: u64,
     pub(crate) history_count: usize,
+    /// Whether the real storage code runs under the members, on a simulated disk.
+    pub(crate) real_files: bool,
     /// Clock rates, parts in a thousand off.
     pub(crate) drift: Vec<i64>,
     /// Mean pause of a client between two requests.
@@ -154,6 +156,7 @@ impl Plan {
             sync_limit: rng.pick(&[3, 5]),
             snap_count: rng.pick(&[3, 20, 60, 300, 100_000]),
             history_count: rng.pick(&[1, 5, 50, 500]),
+            real_files: rng.permille(125),
             drift: (0..voters + observers).map(|_| rng.below(201) as i64 - 100).collect(),
             think: rng.pick(&[300 * MS, 1200 * MS, 3 * SECOND]),
             pipeline: rng.pick(&[1, 4, 16]),

@@ -194,7 +194,10 @@ impl World {
             id: ServerId(n as i64 + 1),
             name: format!("n{}", n + 1),
             votes: n < plan.voters,
-            disk: Disk::new(Contents::fresh(&tree_settings), tree_settings.clone()),
+            disk: match plan.real_files {
+                true => Disk::new(Contents::fresh(&tree_settings), tree_settings.clone()).with_files(),
+                false => Disk::new(Contents::fresh(&tree_settings), tree_settings.clone()),
+            },
             clock: Clock { drift: plan.drift[n], wall_off_ms: 0 },
             process: None,
             boots: 0,

@@ -156,7 +156,7 @@ impl Client {
         let unreadable = |error: proto::DecodeError| ("Protocol", error.to_string());
         let model = &around.reference.model;
         let stat_is = |path: &str, stat: Stat| {
-            let there = model.at(path, header.zxid).map(|node| shown(node));
+            let there = model.at(path, header.zxid).map(shown);
             match there == Some(stat) {
                 true => Ok(()),
                 false => wrong("WriteResult", format!("{path} at {}: {stat:?}, not {there:?}", header.zxid)),
