@@ -1,6 +1,6 @@
 //! Several operations in one request: all or nothing for writes, one by one for reads.
 
-use super::create::{Create, Created, Payload, without_ttl};
+use super::create::{Create, Payload, without_ttl};
 use super::reads::NodeData;
 use super::{ANY, try_request};
 use crate::chroot::Chroot;
@@ -32,7 +32,12 @@ pub enum TransactionResult {
     /// The check held.
     Checked,
     /// The node was created.
-    Created(Created),
+    Created {
+        /// Its name, with its number when sequential.
+        path: String,
+        /// Its metadata, which servers before 3.9 leave out for some kinds of nodes.
+        stat: Option<Stat>,
+    },
     /// The data was set; the node's metadata.
     DataSet(Stat),
     /// The node was deleted.
@@ -246,8 +251,9 @@ impl Client {
 fn step_result(result: MultiResult, root: &Chroot) -> Result<TransactionResult, Error> {
     Ok(match result {
         MultiResult::Check => TransactionResult::Checked,
+        MultiResult::Create(path) => TransactionResult::Created { path: root.strip(path), stat: None },
         MultiResult::Create2(path, stat) => {
-            TransactionResult::Created(Created { path: root.strip(path), stat })
+            TransactionResult::Created { path: root.strip(path), stat: Some(stat) }
         }
         MultiResult::SetData(stat) => TransactionResult::DataSet(stat),
         MultiResult::Delete => TransactionResult::Deleted,

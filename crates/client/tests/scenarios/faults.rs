@@ -42,13 +42,10 @@ pub(crate) async fn lost_replies(world: &World) {
     // Cut off after sending: it may have happened, and here it did.
     world.proxy.mute(true);
     let write = client.set_data("/a", "cut off", Some(1));
-    soon("the write", async {
-        while other.get_data("/a").await.unwrap().stat.version != 2 {}
-    })
-    .await;
+    soon("the write", async { while other.get_data("/a").await.unwrap().stat.version != 2 {} }).await;
     world.proxy.close();
+    let lost = soon("the loss", write).await.unwrap_err();
     world.proxy.mute(false);
-    let lost = write.await.unwrap_err();
     assert_eq!((&lost, lost.outcome()), (&Error::ConnectionLost, Outcome::MayHaveHappened));
 
     // Without a connection nothing is sent, so nothing happened.

@@ -54,7 +54,10 @@ pub(crate) async fn one_shot_across_a_cut(world: &World) {
     let told = |event: Result<WatchedEvent, Error>| event.map(|event| (event.kind, event.path)).unwrap();
     assert_eq!(told(soon("set", set).await), (EventType::NodeDataChanged, "/set".to_owned()));
     assert_eq!(told(soon("deleted", deleted).await), (EventType::NodeDeleted, "/deleted".to_owned()));
-    assert_eq!(told(soon("children", children).await), (EventType::NodeChildrenChanged, "/parent".to_owned()));
+    assert_eq!(
+        told(soon("children", children).await),
+        (EventType::NodeChildrenChanged, "/parent".to_owned())
+    );
     assert_eq!(told(soon("created", created).await), (EventType::NodeCreated, "/created".to_owned()));
     for (path, watch) in watches {
         assert_eq!(told(soon("one of many", watch).await).1, path);

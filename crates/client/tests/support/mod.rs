@@ -23,10 +23,9 @@ pub struct World {
 impl World {
     /// Settings that suit servers with ticks of 200 ms.
     pub fn builder(&self) -> Builder {
-        Client::builder().session_timeout(Duration::from_secs(3)).backoff(
-            Duration::from_millis(5),
-            Duration::from_millis(50),
-        )
+        Client::builder()
+            .session_timeout(Duration::from_secs(3))
+            .backoff(Duration::from_millis(5), Duration::from_millis(50))
     }
 
     /// A client whose connections go through the proxy, below a node of its own.

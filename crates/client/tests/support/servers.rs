@@ -66,7 +66,9 @@ impl Embedded {
 
     pub fn restart(&mut self) {
         self.stop();
-        self.server = Some(Server::start_on(config(Path::new("/data"), self.port, ""), Arc::new(self.disk.clone())).unwrap());
+        self.server = Some(
+            Server::start_on(config(Path::new("/data"), self.port, ""), Arc::new(self.disk.clone())).unwrap(),
+        );
     }
 }
 
@@ -91,7 +93,8 @@ impl Java {
         }
         let dir = tempfile::tempdir().unwrap();
         let tick = TICK_MS.to_string();
-        let settings = [("tickTime", tick.as_str()), ("extendedTypesEnabled", "true"), ("maxClientCnxns", "0")];
+        let settings =
+            [("tickTime", tick.as_str()), ("extendedTypesEnabled", "true"), ("maxClientCnxns", "0")];
         let settings = settings.map(|(key, value)| (key.to_owned(), value.to_owned())).to_vec();
         let address = ([127, 0, 0, 1], free_port()).into();
         let mut server = interop::server::Server::prepare(kind, dir.path(), address, settings);
