@@ -202,7 +202,7 @@ public final class CuratorSuite {
     private static void barriers(CuratorFramework first, CuratorFramework second, String root) throws Exception {
         DistributedBarrier barrier = new DistributedBarrier(first, root + "/simple");
         barrier.setBarrier();
-        DistributedBarrier other = new DistributedBarrier(second, root + "/simple");
+        DistributedBarrier other = new DistributedBarrier(upToDate(second), root + "/simple");
         check(!other.waitOnBarrier(200, TimeUnit.MILLISECONDS), "held");
         barrier.removeBarrier();
         check(other.waitOnBarrier(5, TimeUnit.SECONDS), "let go");
