@@ -1,6 +1,7 @@
 //! What an ensemble does when nothing goes wrong: every operation at every server, seen at all others.
 
 use std::io;
+use std::ops::{Deref, DerefMut};
 use std::time::{Duration, Instant};
 
 use interop::client::{Client, ConnectRequest};
@@ -40,12 +41,39 @@ pub(crate) fn across_servers(ensemble: &mut Ensemble) -> io::Result<()> {
     Ok(())
 }
 
-fn client(ensemble: &Ensemble, id: Id) -> io::Result<Client> {
-    Client::connect(ensemble.addr(id), 10_000)
+/// A client that knows how to get up to date at its server.
+struct Guest {
+    client: Client,
+    /// A Java leader answers a sync at once, also when it has not yet applied what a follower has; a write waits.
+    by_write: bool,
 }
 
-fn sync(client: &mut Client) -> io::Result<()> {
-    client.must(&Request::Path { op: op::SYNC, path: "/".into() }).map(drop)
+impl Deref for Guest {
+    type Target = Client;
+
+    fn deref(&self) -> &Client {
+        &self.client
+    }
+}
+
+impl DerefMut for Guest {
+    fn deref_mut(&mut self) -> &mut Client {
+        &mut self.client
+    }
+}
+
+fn client(ensemble: &Ensemble, id: Id) -> io::Result<Guest> {
+    let server = ensemble.server(id);
+    let by_write = server.kind() != Kind::Zabra && server.mode().as_deref() == Some("leader");
+    Ok(Guest { client: Client::connect(server.addr(), 10_000)?, by_write })
+}
+
+fn sync(guest: &mut Guest) -> io::Result<()> {
+    let request = match guest.by_write {
+        true => Request::set_data("/", b"", -1),
+        false => Request::Path { op: op::SYNC, path: "/".into() },
+    };
+    guest.must(&request).map(drop)
 }
 
 /// Every kind of request at one server; what it changed is then read at the next.
@@ -97,8 +125,8 @@ fn operations(ensemble: &Ensemble, id: Id) -> io::Result<()> {
     there.delete(&child("two"))?;
     sync(&mut here)?;
     expect(here.get(&child("two"))?.is_none(), "deleted there and gone here")?;
-    here.close()?;
-    there.close()
+    here.client.close()?;
+    there.client.close()
 }
 
 /// A watch left at one server sees what is done at another, before its client can read it.
@@ -123,14 +151,14 @@ fn watches(ensemble: &Ensemble) -> io::Result<()> {
             sync(&mut watcher)?;
             let below = format!("{path}/below");
             expect_events(&mut watcher, &[(1, &below), (2, &below)])?;
-            actor.close()?;
+            actor.client.close()?;
         }
-        watcher.close()?;
+        watcher.client.close()?;
     }
     Ok(())
 }
 
-fn expect_events(client: &mut Client, wanted: &[(i32, &str)]) -> io::Result<()> {
+fn expect_events(client: &mut Guest, wanted: &[(i32, &str)]) -> io::Result<()> {
     let mut seen: Vec<_> = client.events.drain(..).map(|event| (event.kind, event.path)).collect();
     // A recursive watch tells of parents too, on some servers.
     seen.retain(|(kind, path)| wanted.contains(&(*kind, path.as_str())));
@@ -159,7 +187,7 @@ fn conditions(ensemble: &Ensemble) -> io::Result<()> {
         }
         expect(won == 1, "exactly one of the clients wins")?;
     }
-    clients.into_iter().try_for_each(Client::close)
+    clients.into_iter().try_for_each(|guest| guest.client.close())
 }
 
 /// Ephemeral nodes are everywhere while their session lives, and nowhere after it was closed.
@@ -176,11 +204,11 @@ fn ephemerals(ensemble: &Ensemble) -> io::Result<()> {
             let owned = other.get(&path)?.is_some_and(|(_, stat)| stat.ephemeral_owner == session);
             expect(owned, "the ephemeral is everywhere")?;
         }
-        owner.close()?;
+        owner.client.close()?;
         for mut other in others {
             sync(&mut other)?;
             expect(other.get(&path)?.is_none(), "it goes with its session")?;
-            other.close()?;
+            other.client.close()?;
         }
     }
     Ok(())
@@ -189,7 +217,7 @@ fn ephemerals(ensemble: &Ensemble) -> io::Result<()> {
 /// A session goes on at another server, with its ephemerals, and only with its password.
 fn moving(ensemble: &Ensemble) -> io::Result<()> {
     let ids = ensemble.ids();
-    let mut owner = client(ensemble, ids[0])?;
+    let mut owner = client(ensemble, ids[0])?.client;
     owner.create_with("/moving", None, &Acl::open(), 1)?;
     for id in ids.iter().cycle().skip(1).take(2 * ids.len()) {
         let resume = owner.resume_request();
@@ -217,7 +245,7 @@ fn expiry(ensemble: &Ensemble) -> io::Result<()> {
     }
     let left = Instant::now();
     drop(owners);
-    let mortals = |client: &mut Client| -> io::Result<usize> {
+    let mortals = |client: &mut Guest| -> io::Result<usize> {
         sync(client)?;
         Ok(client.children("/")?.iter().filter(|name| name.starts_with("mortal")).count())
     };
@@ -231,5 +259,5 @@ fn expiry(ensemble: &Ensemble) -> io::Result<()> {
         expect(left.elapsed() < Duration::from_secs(12), "dead sessions expire in due time")?;
         std::thread::sleep(Duration::from_millis(20));
     }
-    watcher.close()
+    watcher.client.close()
 }
