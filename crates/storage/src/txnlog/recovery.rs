@@ -72,10 +72,11 @@ pub(crate) fn replay(
         out: Replayed { last: after, entries: 0, torn: None, warnings: Vec::new() },
     };
     for (i, file) in logs.iter().enumerate().skip(first) {
-        let end = replay.file(disk, file, on_entry)?;
+        let mut end = replay.file(disk, file, on_entry)?;
         if i + 1 == logs.len() {
             replay.out.torn = finish_last(disk, file, end)?;
         } else {
+            end.evidence = evidence_behind(disk, file, &end)?;
             replay.ended = Some(end);
         }
     }
@@ -93,6 +94,8 @@ struct End {
     offset: u64,
     cause: EndCause,
     entries: u64,
+    /// Where, behind an invalid entry, something stands that was written later.
+    evidence: Option<u64>,
 }
 
 struct Replay {
@@ -118,7 +121,9 @@ impl Replay {
         loop {
             let (offset, bytes) = match reader.step()? {
                 Step::Entry { offset, bytes } => (offset, bytes),
-                Step::End { offset, cause } => return Ok(End { reader, offset, cause, entries }),
+                Step::End { offset, cause } => {
+                    return Ok(End { reader, offset, cause, entries, evidence: None });
+                }
             };
             let outcome = decode_entry(bytes)
                 .map_err(|e| format!("an entry cannot be decoded: {e}"))
@@ -159,6 +164,16 @@ impl Replay {
                 return Err(format!("{} stands here although the log is at {last} already", header.zxid));
             }
         }
+        // The first transaction of an epoch may follow any of an earlier one, so that it proves nothing about
+        // what the damage took (HC-115).
+        if let Some(End { evidence: Some(evidence), .. }) = &self.ended
+            && last.next() != Some(header.zxid)
+        {
+            return Err(format!(
+                "a new epoch begins with {}, after {last}, yet entries written later stand at byte {evidence}",
+                header.zxid
+            ));
+        }
         if let Some(end) = self.ended.take().filter(|end| matches!(end.cause, EndCause::Invalid(_))) {
             let path = end.reader.path().display();
             self.out.warnings.push(format!(
@@ -182,6 +197,19 @@ impl Replay {
             _ => reader.corrupt(offset, what),
         }
     }
+}
+
+/// Looks behind an invalid entry, at which reading of a file ended that is not the last.
+fn evidence_behind(disk: &SharedDisk, log: &NamedFile, end: &End) -> Result<Option<u64>, StorageError> {
+    if !matches!(end.cause, EndCause::Invalid(_)) {
+        return Ok(None);
+    }
+    let file = disk.open(&log.path, OpenMode::Read).map_err(StorageError::io("open", &log.path))?;
+    let verdict = judge(&*file, end.offset).map_err(StorageError::io("read", &log.path))?;
+    Ok(match verdict {
+        Verdict::Refuse { evidence } => Some(evidence),
+        Verdict::Clean | Verdict::Cut { .. } => None,
+    })
 }
 
 /// Puts the end of the last file in order: cuts an unfinished batch, removes a file without entries.
