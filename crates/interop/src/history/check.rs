@@ -96,10 +96,10 @@ fn registers<'a>(history: &'a History, wrong: &mut Vec<String>) -> BTreeMap<&'a 
         if *known != state {
             wrong.push(format!("{key} at 0x{mzxid:x} is {known:?} for some and {state:?} for others"));
         }
-        if let Action::Write { value: written, expected, .. } = &op.action {
-            if written != value || op.zxid != *mzxid || (*expected >= 0 && *version != expected + 1) {
-                wrong.push(format!("a write was answered wrongly: {op:?}"));
-            }
+        if let Action::Write { value: written, expected, .. } = &op.action
+            && (written != value || op.zxid != *mzxid || (*expected >= 0 && *version != expected + 1))
+        {
+            wrong.push(format!("a write was answered wrongly: {op:?}"));
         }
     }
     registers
