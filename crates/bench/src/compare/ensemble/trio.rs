@@ -94,8 +94,8 @@ impl Trio {
     }
 
     /// The last transaction a member has applied.
-    pub(super) fn zxid(&self, at: usize) -> Option<String> {
-        self.says(at, "Zxid: ")
+    pub(super) fn zxid(&self, at: usize) -> Option<u64> {
+        u64::from_str_radix(&self.says(at, "Zxid: 0x")?, 16).ok()
     }
 
     fn says(&self, at: usize, prefix: &str) -> Option<String> {
