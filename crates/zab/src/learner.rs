@@ -389,6 +389,8 @@ impl Learner {
             PacketKind::Trunc => {
                 self.queued = zxid;
                 self.committed = zxid;
+                // The same zxids come again, for the log that was cut: they are not durable yet.
+                self.durable = self.durable.min(zxid);
                 let skips = is_on(Mutant::SkipTrunc);
                 events.push(if skips { LearnerEvent::Keep } else { LearnerEvent::Truncate(zxid) });
             }
@@ -396,6 +398,7 @@ impl Learner {
                 self.stage = Stage::AwaitingSnapshot;
                 self.queued = zxid;
                 self.committed = zxid;
+                self.durable = self.durable.min(zxid);
             }
         }
         Ok(())
