@@ -50,6 +50,10 @@ impl Checks {
         let name = context.hosts[host].name.clone();
         let is_known = applied.counter() == 0 || context.reference.find(applied).is_some();
         context.require("Agreement", is_known, || format!("{name} shows {applied}, which is not committed"));
+        let last = context.hosts[host].disk.last();
+        context.require("MemoryWithinDisk", applied.counter() == 0 || applied <= last, || {
+            format!("{name} shows {applied}, its disk ends at {last}")
+        });
         let expected = context.reference.digest_at(applied);
         context.require("Digest", expected.is_none_or(|e| e == digest), || {
             format!("{name} at {applied} has digest {digest:#x}, not {expected:#x?}")
