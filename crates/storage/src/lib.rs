@@ -8,7 +8,7 @@
 //! * [`SnapshotWriter`] streams a snapshot into its file; the tree's contents are not its business.
 //! * [`recover`] brings back the newest state: snapshot, then log.
 //! * [`purge()`] removes what no kept snapshot needs.
-//! * For members of an ensemble: [`truncate`] takes back what no leader has, [`install`] makes a snapshot
+//! * For members of an ensemble: [`truncate`] takes back what no leader has, [`install()`] makes a snapshot
 //!   from a leader the only truth, [`load_epochs`] and [`store_epoch`] keep promises, [`ConfigFiles`] keeps
 //!   the membership, [`read_history`] reads the log for somebody who lags behind.
 //!
