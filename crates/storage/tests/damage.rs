@@ -202,6 +202,21 @@ fn hc_115_damage_in_an_older_log_shows_as_a_gap_and_names_the_damage() {
 }
 
 #[test]
+fn hc_115_the_first_transaction_of_an_epoch_hides_no_damage_before_it() {
+    let (sim, shared) = disk();
+    let (_, mut log) = fresh(&shared, options());
+    append(&mut log, 1..=5);
+    log.roll().unwrap();
+    let epoch = Zxid::new(1, 0).0;
+    append(&mut log, epoch + 1..=epoch + 3);
+    log.close().unwrap();
+    assert!(recovered(&shared).is_ok(), "an epoch may follow anything");
+    let at = 16 + 3 * (12 + entry(1, 100).len() + 1);
+    sim.rot(&log_path(1), at as u64 + 20, 4);
+    is_refused(&shared, at, "rot in the older file, entries behind it");
+}
+
+#[test]
 fn an_unfinished_tail_of_an_older_log_is_fine_when_the_next_goes_on_from_it() {
     // The reference leaves a torn tail where it is and begins the next file with the lost zxid.
     let (sim, shared, at) = written_by_java(5);
