@@ -184,6 +184,9 @@ impl World {
 
     /// A batch is durable, or the disk has failed and the process ends.
     pub(crate) fn on_stored(&mut self, host: usize) {
+        if !self.hosts[host].disk.is_busy() {
+            return;
+        }
         let batch = match self.hosts[host].disk.finish() {
             Ok(batch) => batch,
             Err(why) => {

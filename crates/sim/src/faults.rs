@@ -298,12 +298,20 @@ impl World {
             self.hosts[host].disk.slowness = 1;
             self.hosts[host].disk.failing = false;
             self.hosts[host].dies_after = None;
+            // What a slow disk had begun is done soon.
+            let boot = self.hosts[host].boots;
+            self.queue.after(50 * MS, Event::Stored { host: host as u8, boot });
             self.resume(host);
             self.queue.after(MS, Event::Boot { host: host as u8 });
         }
         let now = self.queue.now();
-        for tcp in &mut self.net.tcps {
-            tcp.clogged_until = tcp.clogged_until.min(now);
+        for (tcp, connection) in self.net.tcps.iter_mut().enumerate() {
+            if std::mem::replace(&mut connection.clogged_until, 0) > now {
+                // Whoever waits for the end of the clog waits no longer.
+                for from in [0, 1] {
+                    self.queue.at(now, Event::Arrive { tcp: tcp as TcpId, from });
+                }
+            }
         }
         self.wake_connections();
     }

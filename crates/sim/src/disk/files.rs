@@ -177,12 +177,14 @@ impl Files {
         storage::purge(&self.disk, dirs, SNAPSHOTS_KEPT).map(|_| ())
     }
 
-    /// A bit rots in a log or snapshot, not in the end of a log, where it could not be told from a write that
-    /// was under way.
+    /// A bit rots in a snapshot or log, not in the last log, whose end could not be told from a write that was
+    /// under way.
     pub(super) fn rot(&mut self, rng: &mut Rng) {
         let Some((dirs, _)) = &self.open else { return };
-        let files = dirs.logs(&self.disk).into_iter().chain(dirs.snapshots(&self.disk)).flatten();
-        let paths: Vec<_> = files.map(|file| file.path).collect();
+        let mut logs = dirs.logs(&self.disk).unwrap_or_default();
+        logs.pop();
+        let snapshots = dirs.snapshots(&self.disk).unwrap_or_default();
+        let paths: Vec<_> = logs.into_iter().chain(snapshots).map(|file| file.path).collect();
         if paths.is_empty() {
             return;
         }

@@ -85,6 +85,11 @@ impl Disk {
         true
     }
 
+    /// Whether a batch is under way.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.busy
+    }
+
     /// The batch under way is durable now.
     ///
     /// # Errors
