@@ -132,15 +132,25 @@ impl Generator {
                 modern: !self.rng.one_in(4),
             },
             6..=11 => self.auth(),
-            12..=19 if !self.quotas => {
-                let count = 2 + self.rng.below(12);
-                Action::Batch((0..count).map(|_| self.staying_request()).collect())
-            }
+            12..=19 if !self.quotas => Action::Batch(self.batch()),
             20..=21 => Action::One(Request::Empty { op: op::CLOSE_SESSION }),
             22 => Action::One(Request::Raw { op: self.rng.choose(&UNKNOWN), body: self.bytes() }),
             _ => Action::One(self.request()),
         };
         Step { session, action }
+    }
+
+    /// Requests sent at once. Java checks permissions against the list that is applied, not the pending one: what
+    /// stands behind a setACL may be judged by either.
+    fn batch(&mut self) -> Vec<Request> {
+        let mut batch = Vec::new();
+        for _ in 0..2 + self.rng.below(12) {
+            batch.push(self.staying_request());
+            if batch.last().is_some_and(|request| request.operation() == op::SET_ACL) {
+                break;
+            }
+        }
+        batch
     }
 
     /// A request after which the server keeps the connection.
