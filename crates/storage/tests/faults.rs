@@ -7,6 +7,7 @@ use common::{DATA, append, disk, entry, fresh, log_path, options, recovered, sna
 use proto::Zxid;
 use std::path::Path;
 use std::time::Duration;
+use storage::disk::OpenMode;
 use storage::disk::fault::{Fault, Operation};
 use storage::{Compression, DataDirs, LogOptions, StorageError, TxnLog, purge, truncate};
 
@@ -251,4 +252,26 @@ fn hc_131_looking_at_a_directory_changes_nothing() {
     let (snapshots, logs) = dirs.sizes(&shared).unwrap();
     assert!(snapshots > 0 && logs > 0);
     assert_eq!(sim.operations(), before);
+}
+
+#[test]
+fn hc_50_what_a_dead_process_wrote_and_did_not_sync_is_durable_before_it_counts() {
+    let longer = {
+        let (sim, shared) = disk();
+        let (_, mut log) = fresh(&shared, options());
+        append(&mut log, 1..=4);
+        sim.contents(&log_path(1))
+    };
+    for seed in 0..20 {
+        let (sim, shared) = disk();
+        let (_, mut log) = fresh(&shared, options());
+        append(&mut log, 1..=3);
+        drop(log);
+        // The process dies between the write and the sync of the fourth entry.
+        shared.open(&log_path(1), OpenMode::Write).unwrap().write_all_at(0, &longer).unwrap();
+        sim.process_death();
+        assert_eq!(last_zxid(&shared), 4, "still in memory");
+        sim.power_loss(seed);
+        assert_eq!(last_zxid(&shared), 4, "seed {seed}: it was spoken of");
+    }
 }

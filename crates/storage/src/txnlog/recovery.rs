@@ -218,7 +218,12 @@ fn finish_last(disk: &SharedDisk, log: &NamedFile, end: End) -> Result<Option<To
     let file = disk.open(path, OpenMode::Write).map_err(StorageError::io("open", path))?;
     let verdict = judge(&*file, end.offset).map_err(StorageError::io("read", path))?;
     let torn = match verdict {
-        Verdict::Clean => None,
+        Verdict::Clean => {
+            // What a process wrote and did not live to sync is read from memory: before anybody is told that it is
+            // here, it has to be.
+            file.sync_data().map_err(StorageError::io("sync", path))?;
+            None
+        }
         Verdict::Refuse { evidence } => {
             let cause = match end.cause {
                 EndCause::Invalid(cause) => cause,
