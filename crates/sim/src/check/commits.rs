@@ -79,7 +79,9 @@ impl Checks {
         });
         let last = context.reference.last();
         let known = &context.hosts[host].known;
-        let has_all = last <= known.log_from || known.log.binary_search(&last).is_ok();
+        // One that was paused may hear only now that it was confirmed; what a later epoch committed it need not have.
+        let is_late = last.epoch() > epoch;
+        let has_all = is_late || last <= known.log_from || known.log.binary_search(&last).is_ok();
         context.require("LeaderLogCompleteness", has_all, || {
             format!("{name} leads epoch {epoch} without {last}, which is committed")
         });
